@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Everything that differs between kernels, in one place: CO-RE flavours and existence checks, each with the version
+ * that changed it. No probe tests a kernel version.
+ */
+#ifndef REDAN_LIB_COMPAT_H
+#define REDAN_LIB_COMPAT_H
+
+#include "lib/kernel_types.h"
+
+#include <bpf/bpf_core_read.h>
+
+#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
+
+/* Before 6.3 (f122a08b197d): kernel_cap_t is an array of two words. */
+struct cred___cap_words {
+	struct {
+		u32 cap[2];
+	} cap_permitted, cap_effective, cap_inheritable, cap_ambient;
+};
+
+/* Since 6.3: one 64-bit value. */
+struct cred___cap_value {
+	struct {
+		u64 val;
+	} cap_permitted, cap_effective, cap_inheritable, cap_ambient;
+};
+
+/* Only with CONFIG_AUDIT. */
+struct task_struct___audit {
+	kuid_t loginuid;
+};
+
+#pragma clang attribute pop
+
+#define CAP_SET__READ(cred, set)                                                                                       \
+	(bpf_core_field_exists(((struct cred___cap_value *)0)->set.val)                                                \
+		 ? ((const struct cred___cap_value *)(cred))->set.val                                                  \
+		 : (((u64)((const struct cred___cap_words *)(cred))->set.cap[1] << 32) |                               \
+		    ((const struct cred___cap_words *)(cred))->set.cap[0]))
+
+/* The audit login uid, ~0 where it is unset or the kernel has no audit. */
+static __always_inline u32 task__login_uid(const struct task_struct *task)
+{
+	if (!bpf_core_field_exists(((struct task_struct___audit *)0)->loginuid))
+		return ~0u;
+	return ((const struct task_struct___audit *)task)->loginuid.val;
+}
+
+#endif

@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Walks a path from its leaf to the task's root, across mounts, by reads of kernel memory.
+ *
+ * The walk runs twice: path__measure() finds the length, so that just enough memory can be reserved, path__copy() copies the
+ * names. In the output each component is followed by '/', the leaf first: "cd/ab/" is /ab/cd. Writing forwards keeps the
+ * offsets simple for the verifier; user space turns the order round.
+ */
+#ifndef REDAN_LIB_PATH_H
+#define REDAN_LIB_PATH_H
+
+#include "abi/record.h"
+#include "lib/kernel_types.h"
+
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_helpers.h>
+
+/* Room that the callbacks demand behind the last byte which they may begin a name at. */
+#define PATH_SHORT 256
+#define PATH_SHORT_WINDOW 512 /* begins at 255 at most, with 255 bytes and '/' */
+#define PATH_LONG_WINDOW (REDAN_PATH_MAX + 256)
+
+struct path_walk {
+	u64 dentry;
+	u64 mount;       /* struct mount that dentry is in */
+	u64 mount_root;  /* its root dentry */
+	u64 root_dentry; /* the task's root */
+	u64 root_vfsmount;
+	u64 name;        /* of the component that the last step left */
+	u32 name_len;
+	u32 complete;    /* the task's root was reached */
+};
+
+/* path__measure() */
+struct path_measure {
+	struct path_walk walk;
+	u64 len;
+};
+
+/* path__copy_*(). The running length is kept in the record, not here: what a number on the stack may be, the verifier works out
+ * anew in every turn of the loop if an offset depends on it; of a number in the record it knows nothing, and one turn is enough.
+ */
+struct path_copy {
+	struct path_walk walk;
+	char *out;
+	u32 *len;
+	u64 room; /* bytes that may be written to out */
+};
+
+/* struct dentry from d_parent on; the fields lie together in all kernels so far, so that one read does for three. */
+struct dentry_step {
+	u64 parent;
+	u32 hash;
+	u32 len;
+	u64 name;
+};
+
+/* A walk from the working directory. Everything is read into plain numbers: typed pointers in the state of a loop make the
+ * verifier go through it once for each combination of types. False: kernel memory could not be read.
+ */
+static __always_inline bool path__start_at_cwd(const struct fs_struct *fs, struct path_walk *w)
+{
+	struct {
+		u64 mnt, dentry;
+	} root, pwd;
+
+	if (bpf_probe_read_kernel(&root, sizeof(root), &fs->root) || bpf_probe_read_kernel(&pwd, sizeof(pwd), &fs->pwd))
+		return false;
+
+	const struct vfsmount *mnt = (void *)pwd.mnt; /* a local, or BPF_CORE_READ would relocate pwd, too */
+	w->dentry = pwd.dentry;
+	w->mount = pwd.mnt - bpf_core_field_offset(struct mount, mnt);
+	w->mount_root = (u64)BPF_CORE_READ(mnt, mnt_root);
+	w->root_dentry = root.dentry;
+	w->root_vfsmount = root.mnt;
+	w->name = 0;
+	w->name_len = 0;
+	w->complete = 0;
+	return true;
+}
+
+/* One step towards the root. Returns 1 at the end of the walk; else 0, with name_len 0 if it only left a mount. */
+static __always_inline long path__step(struct path_walk *w)
+{
+	struct dentry_step d;
+
+	w->name_len = 0;
+	if (w->dentry == w->root_dentry &&
+	    w->mount + bpf_core_field_offset(struct mount, mnt) == w->root_vfsmount) {
+		w->complete = 1;
+		return 1;
+	}
+	if (w->dentry == w->mount_root) {
+		/* Locals: BPF_CORE_READ would take w->mount for a kernel field, too. */
+		const struct mount *mount = (void *)w->mount;
+		const struct mount *above = BPF_CORE_READ(mount, mnt_parent);
+
+		if (!above || above == mount) /* the top of the mount tree: the task's root is not above this path */
+			return 1;
+		w->dentry = (u64)BPF_CORE_READ(mount, mnt_mountpoint);
+		w->mount = (u64)above;
+		w->mount_root = (u64)BPF_CORE_READ(above, mnt.mnt_root);
+		return 0;
+	}
+	_Static_assert(sizeof(d) == 24, "as read below");
+	if (bpf_probe_read_kernel(&d, sizeof(d), (void *)w->dentry + bpf_core_field_offset(struct dentry, d_parent)))
+		return 1;
+	if (d.parent == w->dentry) /* detached from its file system's root */
+		return 1;
+	w->name = d.name;
+	w->name_len = d.len & REDAN_NAME_MAX;
+	w->dentry = d.parent;
+	return 0;
+}
+
+static long path__measure_step(u64 index, void *ctx)
+{
+	struct path_measure *m = ctx;
+
+	if (path__step(&m->walk))
+		return 1;
+	if (m->walk.name_len)
+		m->len += m->walk.name_len + 1;
+	return 0;
+}
+
+/* Writes the component just left behind the others; `mask` bounds where it may begin, out has `mask` + 257 bytes. */
+static __always_inline long path__append(struct path_copy *c, u32 mask)
+{
+	u32 at = *c->len;
+	u32 len = c->walk.name_len & REDAN_NAME_MAX;
+
+	if (!len)
+		return 0;
+	/* A rename between the walks may have made the path longer. */
+	if (at + len + 1 > c->room || bpf_probe_read_kernel(c->out + (at & mask), len, (void *)c->walk.name)) {
+		c->walk.complete = 0;
+		return 1;
+	}
+	c->out[(at & mask) + len] = '/';
+	*c->len = at + len + 1;
+	return 0;
+}
+
+static long path__copy_step_short(u64 index, void *ctx)
+{
+	struct path_copy *c = ctx;
+
+	return path__step(&c->walk) || path__append(c, PATH_SHORT - 1);
+}
+
+static long path__copy_step_long(u64 index, void *ctx)
+{
+	struct path_copy *c = ctx;
+
+	return path__step(&c->walk) || path__append(c, REDAN_PATH_MAX - 1);
+}
+
+/* The functions below are global, so that the verifier checks each once, by itself, and not again for every way in which its
+ * callers may get there.
+ */
+
+/* Length of the path in the form above. */
+__weak __noinline u64 path__measure(const struct path_walk *start)
+{
+	struct path_measure m;
+
+	if (!start)
+		return 0;
+	m.walk = *start;
+	m.len = 0;
+	bpf_loop(REDAN_CWD_COMPONENTS_MAX, path__measure_step, &m, 0);
+	return m.len;
+}
+
+struct path_window_short {
+	char bytes[PATH_SHORT_WINDOW];
+};
+
+struct path_window_long {
+	char bytes[PATH_LONG_WINDOW];
+};
+
+/* Copies the path, at most `room` bytes, which *len, 0 at first, counts. Returns 1 if the walk ended at the task's root. */
+__weak __noinline int path__copy_short(const struct path_walk *start, struct path_window_short *out, u32 *len, u32 room)
+{
+	struct path_copy c;
+
+	if (!start || !out || !len)
+		return 0;
+	c.walk = *start;
+	c.out = out->bytes;
+	c.len = len;
+	c.room = room;
+	bpf_loop(REDAN_CWD_COMPONENTS_MAX, path__copy_step_short, &c, 0);
+	return c.walk.complete;
+}
+
+__weak __noinline int path__copy_long(const struct path_walk *start, struct path_window_long *out, u32 *len, u32 room)
+{
+	struct path_copy c;
+
+	if (!start || !out || !len)
+		return 0;
+	c.walk = *start;
+	c.out = out->bytes;
+	c.len = len;
+	c.room = room;
+	bpf_loop(REDAN_CWD_COMPONENTS_MAX, path__copy_step_long, &c, 0);
+	return c.walk.complete;
+}
+
+/* Copies the path to `offset` of the record, which has room for the window there; *len lies in the record, too, and is 0;
+ * `room` is what was measured. Returns whether the walk ended at the task's root.
+ */
+static __always_inline bool path__copy(const struct path_walk *start, struct bpf_dynptr *record, u32 offset, u32 *len,
+				       u32 room)
+{
+	if (room <= PATH_SHORT) {
+		struct path_window_short *out = bpf_dynptr_data(record, offset, sizeof(*out));
+
+		return out && path__copy_short(start, out, len, room);
+	}
+	struct path_window_long *out = bpf_dynptr_data(record, offset, sizeof(*out));
+
+	return out && path__copy_long(start, out, len, room);
+}
+
+#endif

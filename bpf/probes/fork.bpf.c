@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* Fork: one record for each new process, sent by its creator before the child can run. Threads are not processes. */
+#include "lib/kernel_types.h"
+
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
+
+#include "abi/record.h"
+#include "lib/ring.h"
+#include "lib/task_state.h"
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+static __always_inline void fork__start_state(struct task_struct *child, const struct redan_image *creator)
+{
+	struct task_state state = {
+		.image_time = child->start_boottime,
+		.image_flags = REDAN_IMAGE_FORKED,
+		.creator_time = creator->time,
+		.creator_tgid = creator->tgid,
+	};
+
+	if (!bpf_task_storage_get(&task_states, child, &state, BPF_LOCAL_STORAGE_GET_F_CREATE))
+		loss__count(REDAN_LOSS_NO_TASK_STORAGE);
+}
+
+static __always_inline u16 fork__flags(const struct task_struct *child)
+{
+	/* Right after the fork the child's active pid namespace is the one its nsproxy has for children (copy_process()). */
+	const struct pid_namespace *ns = child->nsproxy->pid_ns_for_children;
+	u16 flags = 0;
+
+	if (ns->level && ns->child_reaper == child)
+		flags |= REDAN_FORK_NS_INIT;
+	if (child->flags & PF_KTHREAD)
+		flags |= REDAN_FORK_KTHREAD;
+	return flags;
+}
+
+SEC("tp_btf/sched_process_fork")
+int BPF_PROG(process_fork, struct task_struct *parent, struct task_struct *child)
+{
+	if (child->pid != child->tgid)
+		return 0;
+
+	/* The creator is the task that runs this hook: with CLONE_PARENT the real parent is another one. */
+	struct task_struct *leader = parent->group_leader;
+	struct redan_image creator = task__image_of(leader, task_state__get(leader));
+	fork__start_state(child, &creator);
+
+	u64 seq = ring__next_seq();
+	struct redan_fork *e = bpf_ringbuf_reserve(&process_ring, sizeof(*e), 0);
+	if (!e) {
+		loss__count(REDAN_LOSS_RING_FULL_FORK);
+		return 0;
+	}
+	record__start(&e->hdr, REDAN_KIND_FORK, child->start_boottime, child->tgid, child->pid);
+	e->hdr.seq = seq;
+	e->hdr.flags = fork__flags(child);
+	e->hdr.image_time = child->start_boottime;
+	e->creator = creator;
+	e->real_parent_tgid = child->real_parent->tgid;
+	e->pad0 = 0;
+	bpf_ringbuf_submit(e, ring__wakeup());
+	return 0;
+}
