@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "event/decode.h"
+
+#include <array>
+#include <cstring>
+
+namespace redan::event {
+namespace {
+
+template <typename T>
+std::optional<T> fixed_part(Bytes frame) {
+  if (frame.size() < sizeof(T)) return std::nullopt;
+  T value;
+  std::memcpy(&value, frame.data(), sizeof(T));  // a frame in a recording is not aligned
+  return value;
+}
+
+/// Takes strings off the front of the bytes behind a fixed part.
+class Strings {
+ public:
+  explicit Strings(Bytes rest) : rest_(rest) {}
+
+  bool take(uint32_t length, uint32_t most, std::string_view& to) {
+    if (length > most || length > rest_.size()) return false;
+    to = std::string_view(reinterpret_cast<const char*>(rest_.data()), length);
+    rest_ = rest_.subspan(length);
+    return true;
+  }
+
+ private:
+  Bytes rest_;
+};
+
+std::optional<FrameView> decode_exec(Bytes frame) {
+  const auto fixed = fixed_part<redan_exec>(frame);
+  if (!fixed) return std::nullopt;
+  ExecView view{.fixed = *fixed, .cwd = {}, .filename = {}, .cgroup_name = {}, .args = {}, .environment = {}};
+  Strings strings(frame.subspan(sizeof(redan_exec)));
+  // A cwd may be one name longer than the longest path before the walk stops.
+  const bool whole = strings.take(fixed->cwd_len, REDAN_PATH_MAX + REDAN_NAME_MAX + 1, view.cwd) &&
+                     strings.take(fixed->filename_len, REDAN_PATH_MAX, view.filename) &&
+                     strings.take(fixed->cgroup_name_len, REDAN_CGROUP_NAME_MAX, view.cgroup_name) &&
+                     strings.take(fixed->args_len, REDAN_ARGS_MAX, view.args) &&
+                     strings.take(fixed->env_len, REDAN_ENV_MAX, view.environment);
+  if (!whole) return std::nullopt;
+  return view;
+}
+
+std::optional<FrameView> decode_text(Bytes frame) {
+  const auto fixed = fixed_part<TextFrame>(frame);
+  if (!fixed) return std::nullopt;
+  TextView view{.hdr = fixed->hdr, .text = {}};
+  if (!Strings(frame.subspan(sizeof(TextFrame))).take(fixed->length, UINT32_MAX, view.text)) return std::nullopt;
+  return view;
+}
+
+template <typename View, typename Fixed>
+std::optional<FrameView> decode_fixed(Bytes frame) {
+  const auto fixed = fixed_part<Fixed>(frame);
+  if (!fixed) return std::nullopt;
+  return View{*fixed};
+}
+
+struct Row {
+  uint16_t kind;
+  std::optional<FrameView> (*decode)(Bytes);
+};
+
+constexpr std::array kRows = {
+    Row{REDAN_KIND_EXEC, decode_exec},
+    Row{REDAN_KIND_FORK, decode_fixed<ForkView, redan_fork>},
+    Row{REDAN_KIND_EXIT, decode_fixed<ExitView, redan_exit>},
+    Row{kFrameStart, decode_text},
+    Row{kFrameReady, decode_fixed<redan_record, redan_record>},
+    Row{kFrameClock, decode_fixed<ClockFrame, ClockFrame>},
+    Row{kFrameTick, decode_fixed<redan_record, redan_record>},
+    Row{kFrameCounters, decode_fixed<CountersFrame, CountersFrame>},
+    Row{kFrameUsers, decode_text},
+    Row{kFrameScanBegin, decode_fixed<redan_record, redan_record>},
+    Row{kFrameScanEnd, decode_fixed<redan_record, redan_record>},
+    Row{kFrameStop, decode_fixed<CountersFrame, CountersFrame>},
+};
+
+}  // namespace
+
+uint16_t kind_of(Bytes frame) {
+  const auto hdr = fixed_part<redan_record>(frame);
+  return hdr ? hdr->kind : uint16_t{REDAN_KIND_NONE};
+}
+
+std::optional<FrameView> decode(Bytes frame) {
+  const uint16_t kind = kind_of(frame);
+  for (const Row& row : kRows) {
+    if (row.kind == kind) return row.decode(frame);
+  }
+  return std::nullopt;
+}
+
+std::string cwd_text(std::string_view leaf_first) {
+  std::string path;
+  path.reserve(leaf_first.size() + 1);
+  while (!leaf_first.empty()) {
+    leaf_first.remove_suffix(leaf_first.back() == '/' ? 1 : 0);
+    const size_t slash = leaf_first.rfind('/');
+    const size_t begin = slash == std::string_view::npos ? 0 : slash + 1;
+    path += '/';
+    path += leaf_first.substr(begin);
+    leaf_first = leaf_first.substr(0, begin);
+  }
+  return path;
+}
+
+std::string cwd_leaf_first(std::string_view path) {
+  std::string out;
+  out.reserve(path.size() + 1);
+  while (!path.empty()) {
+    const size_t slash = path.rfind('/');
+    const std::string_view name = path.substr(slash == std::string_view::npos ? 0 : slash + 1);
+    if (!name.empty()) {
+      out += name;
+      out += '/';
+    }
+    path = path.substr(0, slash == std::string_view::npos ? 0 : slash);
+  }
+  return out;
+}
+
+}  // namespace redan::event
