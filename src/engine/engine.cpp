@@ -1,0 +1,368 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/engine.h"
+
+#include <array>
+#include <charconv>
+#include <optional>
+
+#include "base/path.h"
+#include "engine/exec_image.h"
+
+namespace redan::engine {
+
+using event::Event;
+using event::Notice;
+using event::Process;
+
+namespace {
+
+/// The pseudo process that is the parent of the first processes, as in the event format.
+constexpr ImageKey kKernelKey{.tgid = 0, .time = 1};
+
+/// Resolution of process start times in procfs.
+constexpr uint64_t kProcfsTickNs = 10'000'000;
+
+/// Tree depth at which a chain of ancestors is cut; a real one has a few dozen.
+constexpr size_t kAncestorsMax = 1024;
+
+uint32_t flag_if(bool condition, uint32_t flag) { return condition ? flag : 0; }
+
+ImageKey key_of(const redan_image& image) {
+  if (image.tgid == 0) return kKernelKey;
+  return {.tgid = image.tgid, .time = image.time};
+}
+
+ImageKey key_of(const redan_record& hdr) { return {.tgid = hdr.tgid, .time = hdr.image_time}; }
+
+/// How each of the sensor's loss counters is called in notices, by enum redan_loss.
+struct LossName {
+  std::string_view cause;
+  std::string_view amount;  ///< name of the field that holds how many
+};
+constexpr std::array<LossName, REDAN_LOSS_COUNT> kLossNames = {{
+    {"ring_full", "exec"},
+    {"ring_full", "fork"},
+    {"ring_full", "exit"},
+    {"no_task_storage", "count"},
+    {"no_handover", "count"},
+    {"record_access", "count"},
+}};
+
+}  // namespace
+
+Engine::Engine(EngineOptions options, int64_t wall_offset_ns)
+    : options_(std::move(options)),
+      wall_offset_ns_(wall_offset_ns),
+      tree_(options_.tree),
+      unknown_image_(std::make_shared<const event::Image>()) {}
+
+void Engine::handle(event::Bytes bytes, std::vector<Event>& out) {
+  const auto frame = event::decode(bytes);
+  if (!frame) {
+    ++received_.malformed;
+    Notice lost = notice(0, "loss");
+    lost.fields.push_back({"cause", std::string("malformed_record")});
+    lost.fields.push_back({"count", uint64_t{1}});
+    out.push_back(std::move(lost));
+    return;
+  }
+  std::visit([&](const auto& view) { on(view, out); }, *frame);
+}
+
+void Engine::on(const event::ForkView& view, std::vector<Event>&) {
+  ++received_.fork;
+  const redan_fork& fork = view.fixed;
+  const ImageKey key = key_of(fork.hdr);
+  if (tree_.find(key) != nullptr) return;  // a scan was faster
+
+  const Node* creator = find_image(key_of(fork.creator));
+  const ImageKey creator_key = creator != nullptr ? creator->process->key : key_of(fork.creator);
+  auto process = std::make_shared<Process>();
+  process->key = key;
+  process->parent = creator_key;
+  process->has_parent = creator_key.time != 0;
+  process->start_time = fork.hdr.time;
+  process->in_init_tree = (fork.hdr.flags & REDAN_FORK_NS_INIT) != 0 || (creator != nullptr && creator->process->in_init_tree);
+  process->image = creator != nullptr ? creator->process->image : unknown_image_;
+  process->flags = event::kFlagExecve | flag_if(process->in_init_tree, event::kFlagInInitTree) |
+                   flag_if(creator == nullptr, event::kFlagMiss);
+  tree_.insert({.process = std::move(process), .forked = true, .kernel_thread = (fork.hdr.flags & REDAN_FORK_KTHREAD) != 0},
+               fork.hdr.time);
+}
+
+void Engine::on(const event::ExecView& view, std::vector<Event>& out) {
+  if ((view.fixed.hdr.flags & REDAN_EXEC_BACKFILL) != 0) {
+    on_scanned_process(view, out);
+  } else {
+    ++received_.exec;
+    on_exec(view, out);
+  }
+}
+
+void Engine::on_exec(const event::ExecView& view, std::vector<Event>& out) {
+  const redan_exec& exec = view.fixed;
+  const ImageKey previous_key = key_of(exec.previous);
+  const Node* previous = tree_.find(previous_key);
+  if (previous == nullptr) previous = tree_.current(exec.hdr.tgid);
+
+  // The tree knows better than the sensor whether an image that is older than the sensor was only forked.
+  const bool forked = previous != nullptr ? previous->forked : (exec.previous.flags & REDAN_IMAGE_FORKED) != 0;
+  auto process = std::make_shared<Process>();
+  process->key = key_of(exec.hdr);
+  if (!forked) {
+    process->parent = previous != nullptr ? previous->process->key : previous_key;
+  } else {
+    process->parent = previous != nullptr ? previous->process->parent : key_of(exec.creator);
+  }
+  process->has_parent = process->parent.time != 0;
+  const Node* parent = find_image(process->parent);
+  process->in_init_tree = previous != nullptr ? previous->process->in_init_tree
+                                              : parent != nullptr && parent->process->in_init_tree;
+  process->start_time = exec.hdr.time;
+  process->flags = exec_flags(view) | flag_if(forked, event::kFlagClone) |
+                   flag_if(process->in_init_tree, event::kFlagInInitTree) | flag_if(parent == nullptr, event::kFlagMiss);
+  process->image = image_of(view);
+
+  const Node& node = tree_.insert({.process = std::move(process)}, exec.hdr.time);
+  publish_exec(node, exec.hdr.time, exec_properties(exec), out);
+  for (const Cut& cut : exec_cuts(view)) {
+    Notice told = notice(exec.hdr.time, "cut");
+    told.fields.push_back({"pid", uint64_t{exec.hdr.tgid}});
+    told.fields.push_back({"exec_time", exec.hdr.image_time});
+    told.fields.push_back({"field", std::string(cut.field)});
+    told.fields.push_back({"bytes", uint64_t{cut.total}});
+    told.fields.push_back({"kept", uint64_t{cut.kept}});
+    out.push_back(std::move(told));
+  }
+}
+
+void Engine::on_scanned_process(const event::ExecView& view, std::vector<Event>& out) {
+  const redan_exec& exec = view.fixed;
+  const ImageKey key = key_of(exec.hdr);
+  if (Node* known = find_image(key)) {
+    if (known->alive) known->scan = scan_;
+    return;
+  }
+  auto process = std::make_shared<Process>();
+  process->key = key;
+  process->parent = key_of(exec.creator);
+  // An exec in place is seen by its previous image, which the tree may still know.
+  const Node* before = tree_.current(key.tgid);
+  const bool forked = (exec.previous.flags & REDAN_IMAGE_FORKED) != 0;
+  if (before != nullptr && !before->forked && before->process->key.time < key.time) process->parent = before->process->key;
+  Node* parent = find_image(process->parent);
+  // A creator that only procfs lists has no time in its children's records.
+  if (parent == nullptr && process->parent.time == 0) parent = tree_.current(process->parent.tgid);
+  if (parent != nullptr) process->parent = parent->process->key;
+  process->has_parent = process->parent.time != 0;
+  process->in_init_tree =
+      (exec.hdr.flags & REDAN_EXEC_NS_INIT) != 0 || (parent != nullptr && parent->process->in_init_tree);
+  process->start_time = key.time;
+  process->flags = event::kFlagProcFs | exec_flags(view) | flag_if(process->in_init_tree, event::kFlagInInitTree);
+  process->image = image_of(view);
+
+  const bool kernel_thread = (exec.hdr.flags & REDAN_EXEC_KTHREAD) != 0;
+  const Node& node = tree_.insert(
+      {.process = std::move(process), .forked = forked, .kernel_thread = kernel_thread, .scan = scan_}, exec.hdr.time);
+  ++scan_added_;
+  if (!kernel_thread) publish_exec(node, key.time, {}, out);
+}
+
+void Engine::on(const event::ExitView& view, std::vector<Event>& out) {
+  ++received_.exit;
+  const redan_exit& exit = view.fixed;
+  Node* node = find_image(key_of(exit.hdr));
+  if (node == nullptr) node = tree_.current(exit.hdr.tgid);
+  if (node != nullptr && node->ended) return;  // told twice: it had no task storage
+  const bool kernel_thread = (exit.hdr.flags & REDAN_EXIT_KTHREAD) != 0;
+  if (node == nullptr) {
+    // Its start was lost, and no scan has seen it. Kept as dead, so that a scan under way does not bring it back.
+    auto process = std::make_shared<Process>();
+    process->key = key_of(exit.hdr);
+    process->flags = event::kFlagMiss;
+    process->start_time = exit.hdr.image_time;
+    process->image = unknown_image_;
+    node = &tree_.insert({.process = std::move(process), .kernel_thread = kernel_thread}, exit.hdr.time);
+  }
+  const ProcessRef process = node->process;
+  tree_.mark_dead(process->key, exit.hdr.time, true);
+  if (kernel_thread) return;
+
+  const ProcessRef parent = process_at(process->parent);
+  out.push_back(event::ProcessExit{.time = at(exit.hdr.time),
+                                   .process = process,
+                                   .parent = parent,
+                                   .ancestors = ancestors_of(parent),
+                                   .code = exit.code});
+}
+
+void Engine::on(const event::TextView& view, std::vector<Event>& out) {
+  if (view.hdr.kind == event::kFrameStart) {
+    Notice start = notice(view.hdr.time, "start");
+    for (const auto& [name, value] : options_.start_notice) start.fields.push_back({name, value});
+    out.push_back(std::move(start));
+    heartbeat_at_ = view.hdr.time + options_.heartbeat_ns;
+    insert_kernel(view.hdr.time, out);
+    return;
+  }
+  user_names_.clear();
+  for (std::string_view rest = view.text; !rest.empty();) {
+    const size_t end = rest.find('\n');
+    const std::string_view line = rest.substr(0, end);
+    rest.remove_prefix(end == std::string_view::npos ? rest.size() : end + 1);
+    uint32_t uid = 0;
+    const auto [stop, error] = std::from_chars(line.data(), line.data() + line.size(), uid);
+    if (error == std::errc() && stop != line.data() + line.size() && *stop == ':') {
+      user_names_.emplace(uid, line.substr(static_cast<size_t>(stop - line.data()) + 1));
+    }
+  }
+}
+
+void Engine::on(const event::ClockFrame& frame, std::vector<Event>&) { wall_offset_ns_ = frame.wall_offset_ns; }
+
+void Engine::on(const redan_record& frame, std::vector<Event>& out) {
+  switch (frame.kind) {
+    case event::kFrameReady:
+      ready_ = true;
+      out.push_back(notice(frame.time, "ready"));
+      break;
+    case event::kFrameScanBegin:
+      ++scan_;
+      scan_began_ = frame.time;
+      scan_added_ = 0;
+      wants_scan_ = false;
+      break;
+    case event::kFrameScanEnd:
+      on_scan_end(frame.time, out);
+      break;
+    case event::kFrameTick:
+      tree_.collect(frame.time);
+      break;
+    default:
+      break;
+  }
+}
+
+void Engine::on_scan_end(uint64_t now, std::vector<Event>& out) {
+  const std::vector<ImageKey> gone = tree_.missing_from_scan(scan_, scan_began_);
+  for (const ImageKey& key : gone) tree_.mark_dead(key, now, true);
+  if (!ready_) return;  // the first scan is no healing
+  Notice healed = notice(now, "healed");
+  healed.fields.push_back({"processes_added", scan_added_});
+  healed.fields.push_back({"processes_gone", uint64_t{gone.size()}});
+  healed.fields.push_back({"processes_known", uint64_t{tree_.living()}});
+  out.push_back(std::move(healed));
+}
+
+void Engine::on(const event::CountersFrame& frame, std::vector<Event>& out) {
+  report_losses(frame, out);
+  if (frame.hdr.kind == event::kFrameStop) {
+    Notice stop = notice(frame.hdr.time, "stop");
+    add_totals(stop);
+    out.push_back(std::move(stop));
+  } else if (options_.heartbeat_ns != 0 && frame.hdr.time >= heartbeat_at_) {
+    heartbeat_at_ = frame.hdr.time + options_.heartbeat_ns;
+    Notice heartbeat = notice(frame.hdr.time, "heartbeat");
+    add_totals(heartbeat);
+    out.push_back(std::move(heartbeat));
+  }
+}
+
+void Engine::report_losses(const event::CountersFrame& frame, std::vector<Event>& out) {
+  std::string_view cause;
+  for (size_t i = 0; i < kLossNames.size(); ++i) {
+    const uint64_t lost = frame.counters.lost[i] - counters_.lost[i];
+    if (lost == 0) continue;
+    if (kLossNames[i].cause != cause) {
+      cause = kLossNames[i].cause;
+      out.push_back(notice(frame.hdr.time, "loss"));
+      std::get<Notice>(out.back()).fields.push_back({"cause", std::string(cause)});
+    }
+    std::get<Notice>(out.back()).fields.push_back({std::string(kLossNames[i].amount), lost});
+    wants_scan_ = true;
+  }
+  counters_ = frame.counters;
+
+  const ProcessTree::Evictions& evicted = tree_.evictions();
+  if (evicted.referenced != reported_evictions_.referenced || evicted.living != reported_evictions_.living) {
+    Notice lost = notice(frame.hdr.time, "loss");
+    lost.fields.push_back({"cause", std::string("process_cache_full")});
+    lost.fields.push_back({"ancestors", evicted.referenced - reported_evictions_.referenced});
+    lost.fields.push_back({"living", evicted.living - reported_evictions_.living});
+    out.push_back(std::move(lost));
+  }
+  reported_evictions_ = evicted;
+}
+
+void Engine::add_totals(Notice& notice) const {
+  uint64_t lost = 0;
+  for (int i = REDAN_LOSS_RING_FULL_EXEC; i <= REDAN_LOSS_RING_FULL_EXIT; ++i) lost += counters_.lost[i];
+  lost += counters_.lost[REDAN_LOSS_RECORD_ACCESS];
+  notice.fields.push_back({"records_sent", counters_.seq});
+  notice.fields.push_back({"records_received", received_.total()});
+  notice.fields.push_back({"records_lost", lost});
+  notice.fields.push_back({"processes", uint64_t{tree_.living()}});
+  notice.fields.push_back({"images", uint64_t{tree_.size()}});
+  notice.fields.push_back({"evictions", tree_.evictions().total()});
+}
+
+void Engine::insert_kernel(uint64_t now, std::vector<Event>& out) {
+  auto image = std::make_shared<event::Image>();
+  image->binary = "<kernel>";
+  image->cwd = "/";
+  image->cred.auid = UINT32_MAX;
+  auto process = std::make_shared<Process>();
+  process->key = kKernelKey;
+  process->start_time = kKernelKey.time;
+  process->flags = event::kFlagProcFs | event::kFlagRootCwd;
+  process->image = std::move(image);
+  publish_exec(tree_.insert({.process = std::move(process)}, now), now, {}, out);
+}
+
+std::shared_ptr<const event::Image> Engine::image_of(const event::ExecView& view) const {
+  auto image = std::make_shared<event::Image>(exec_image(view));
+  if (const auto name = user_names_.find(image->uid); name != user_names_.end() && in_host_namespaces(image->ns, options_.host_namespaces)) {
+    image->user_name = name->second;
+  }
+  return image;
+}
+
+void Engine::publish_exec(const Node& node, uint64_t time, const event::BinaryProperties& properties,
+                          std::vector<Event>& out) {
+  const ProcessRef process = node.process;
+  const ProcessRef parent = process_at(process->parent);
+  out.push_back(event::ProcessExec{.time = at(time),
+                                   .process = process,
+                                   .parent = parent,
+                                   .ancestors = ancestors_of(parent),
+                                   .properties = properties});
+}
+
+Node* Engine::find_image(const ImageKey& key) {
+  if (Node* node = tree_.find(key)) return node;
+  Node* node = tree_.current(key.tgid);
+  return node != nullptr && key.time - node->process->key.time < kProcfsTickNs ? node : nullptr;
+}
+
+ProcessRef Engine::process_at(const ImageKey& key) {
+  const Node* node = find_image(key);
+  return node != nullptr ? node->process : nullptr;
+}
+
+std::vector<ProcessRef> Engine::ancestors_of(const ProcessRef& parent) {
+  std::vector<ProcessRef> chain;
+  if (!options_.ancestors) return chain;
+  // The chain ends at the first user process or at the parent of kernel threads.
+  ProcessRef last = parent;
+  while (last != nullptr && last->key.tgid > 2 && chain.size() < kAncestorsMax) {
+    last = process_at(last->parent);
+    if (last != nullptr) chain.push_back(last);
+  }
+  return chain;
+}
+
+Notice Engine::notice(uint64_t now, std::string kind) const {
+  return {.time = at(now), .kind = std::move(kind), .fields = {}};
+}
+
+}  // namespace redan::engine

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/process_tree.h"
+
+#include <algorithm>
+
+namespace redan::engine {
+
+Node* ProcessTree::find(const ImageKey& key) {
+  const auto it = nodes_.find(key);
+  return it == nodes_.end() ? nullptr : &it->second;
+}
+
+Node* ProcessTree::current(uint32_t tgid) {
+  const auto it = current_.find(tgid);
+  return it == current_.end() ? nullptr : find(it->second);
+}
+
+template <typename Change>
+void ProcessTree::update(Node& node, Change change) {
+  std::list<ImageKey>& from = lists_[list_of(node)];
+  change(node);
+  std::list<ImageKey>& to = lists_[list_of(node)];
+  if (&from != &to) to.splice(to.end(), from, node.place);
+}
+
+Node& ProcessTree::insert(Node node, uint64_t now) {
+  const ImageKey key = node.process->key;
+  if (const Node* before = current(key.tgid); before != nullptr && !(before->process->key == key)) {
+    mark_dead(before->process->key, now, false);
+  }
+  node.alive = true;
+  if (Node* same = find(key)) {
+    // The parent may be known better now; everything that refers to this image stays.
+    release(same->process->parent);
+    update(*same, [&](Node& old) {
+      node.references = old.references;
+      node.place = old.place;
+      old = std::move(node);
+    });
+    reference(same->process->parent);
+    current_[key.tgid] = key;
+    return *same;
+  }
+  while (nodes_.size() >= options_.capacity) evict_one();
+  node.references = 0;
+  node.place = lists_[kLiving].insert(lists_[kLiving].end(), key);
+  reference(node.process->parent);
+  current_[key.tgid] = key;
+  return nodes_.emplace(key, std::move(node)).first->second;
+}
+
+void ProcessTree::mark_dead(const ImageKey& key, uint64_t now, bool ended) {
+  Node* node = find(key);
+  if (node == nullptr || !node->alive) return;
+  update(*node, [&](Node& dying) {
+    dying.alive = false;
+    dying.ended = ended;
+    dying.dead_since = now;
+  });
+  if (const auto it = current_.find(key.tgid); it != current_.end() && it->second == key) current_.erase(it);
+}
+
+void ProcessTree::collect(uint64_t now) {
+  std::list<ImageKey>& dead = lists_[kDead];
+  while (!dead.empty()) {
+    const ImageKey key = dead.front();
+    if (now - std::min(now, find(key)->dead_since) < options_.grace_ns) return;
+    erase(key);
+  }
+}
+
+std::vector<ImageKey> ProcessTree::missing_from_scan(uint32_t scan, uint64_t before) const {
+  std::vector<ImageKey> missing;
+  for (const auto& [tgid, key] : current_) {
+    const auto it = nodes_.find(key);
+    if (it != nodes_.end() && it->second.scan != scan && key.time < before && tgid != 0) missing.push_back(key);
+  }
+  // A map's order is nobody's order; what follows from this list must be the same in a replay.
+  std::sort(missing.begin(), missing.end(),
+            [](const ImageKey& a, const ImageKey& b) { return std::pair(a.time, a.tgid) < std::pair(b.time, b.tgid); });
+  return missing;
+}
+
+void ProcessTree::reference(const ImageKey& key) {
+  if (Node* node = find(key)) update(*node, [](Node& parent) { ++parent.references; });
+}
+
+void ProcessTree::release(const ImageKey& key) {
+  Node* node = find(key);
+  // A parent that was evicted and came back (by a scan) does not know of its older descendants.
+  if (node == nullptr || node->references == 0) return;
+  update(*node, [](Node& parent) { --parent.references; });
+}
+
+void ProcessTree::erase(const ImageKey& key) {
+  const auto it = nodes_.find(key);
+  if (it == nodes_.end()) return;
+  const ImageKey parent = it->second.process->parent;
+  lists_[list_of(it->second)].erase(it->second.place);
+  if (const auto now = current_.find(key.tgid); now != current_.end() && now->second == key) current_.erase(now);
+  nodes_.erase(it);
+  release(parent);
+}
+
+void ProcessTree::evict_one() {
+  uint64_t* const counters[kLists] = {&evictions_.dead, &evictions_.referenced, &evictions_.living, &evictions_.living};
+  for (size_t list = 0; list < lists_.size(); ++list) {
+    if (lists_[list].empty()) continue;
+    ++*counters[list];
+    const ImageKey key = lists_[list].front();
+    erase(key);
+    return;
+  }
+}
+
+}  // namespace redan::engine
