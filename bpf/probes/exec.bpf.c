@@ -145,7 +145,9 @@ static __always_inline void exec__measure_cwd(const struct task_struct *task, st
 		s->flags |= REDAN_EXEC_CWD_UNREADABLE;
 		return;
 	}
-	s->cwd_len = path__measure(cwd);
+	/* A longer one cannot be named by anybody; the copy stops at its end and says so. */
+	u64 len = path__measure(cwd);
+	s->cwd_len = len > REDAN_PATH_MAX ? REDAN_PATH_MAX : len;
 	/* As in d_path(): unhashed, and not the root of its own file system. */
 	if (!fs->pwd.dentry->d_hash.pprev && fs->pwd.dentry->d_parent != fs->pwd.dentry)
 		s->flags |= REDAN_EXEC_CWD_DELETED;

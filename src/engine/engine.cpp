@@ -60,12 +60,13 @@ void Engine::handle(event::Bytes bytes, std::vector<Event>& out) {
   const auto frame = event::decode(bytes);
   if (!frame) {
     ++received_.malformed;
-    Notice lost = notice(0, "loss");
+    Notice lost = notice(last_time_, "loss");
     lost.fields.push_back({"cause", std::string("malformed_record")});
     lost.fields.push_back({"count", uint64_t{1}});
     out.push_back(std::move(lost));
     return;
   }
+  last_time_ = event::time_of(bytes);
   std::visit([&](const auto& view) { on(view, out); }, *frame);
 }
 
@@ -127,8 +128,7 @@ void Engine::on_exec(const event::ExecView& view, std::vector<Event>& out) {
   publish_exec(node, exec.hdr.time, exec_properties(exec), out);
   for (const Cut& cut : exec_cuts(view)) {
     Notice told = notice(exec.hdr.time, "cut");
-    told.fields.push_back({"pid", uint64_t{exec.hdr.tgid}});
-    told.fields.push_back({"exec_time", exec.hdr.image_time});
+    told.fields.push_back({"exec_id", key_of(exec.hdr)});
     told.fields.push_back({"field", std::string(cut.field)});
     told.fields.push_back({"bytes", uint64_t{cut.total}});
     told.fields.push_back({"kept", uint64_t{cut.kept}});

@@ -79,6 +79,7 @@ class Engine {
   redan_counters counters_{};
   ProcessTree::Evictions reported_evictions_;
   uint64_t heartbeat_at_ = 0;
+  uint64_t last_time_ = 0;  ///< of the last good frame
   uint64_t scan_began_ = 0;
   uint32_t scan_ = 0;
   uint64_t scan_added_ = 0;

@@ -36,8 +36,7 @@ std::optional<FrameView> decode_exec(Bytes frame) {
   if (!fixed) return std::nullopt;
   ExecView view{.fixed = *fixed, .cwd = {}, .filename = {}, .cgroup_name = {}, .args = {}, .environment = {}};
   Strings strings(frame.subspan(sizeof(redan_exec)));
-  // A cwd may be one name longer than the longest path before the walk stops.
-  const bool whole = strings.take(fixed->cwd_len, REDAN_PATH_MAX + REDAN_NAME_MAX + 1, view.cwd) &&
+  const bool whole = strings.take(fixed->cwd_len, REDAN_PATH_MAX, view.cwd) &&
                      strings.take(fixed->filename_len, REDAN_PATH_MAX, view.filename) &&
                      strings.take(fixed->cgroup_name_len, REDAN_CGROUP_NAME_MAX, view.cgroup_name) &&
                      strings.take(fixed->args_len, REDAN_ARGS_MAX, view.args) &&
@@ -86,6 +85,11 @@ constexpr std::array kRows = {
 uint16_t kind_of(Bytes frame) {
   const auto hdr = fixed_part<redan_record>(frame);
   return hdr ? hdr->kind : uint16_t{REDAN_KIND_NONE};
+}
+
+uint64_t time_of(Bytes frame) {
+  const auto hdr = fixed_part<redan_record>(frame);
+  return hdr ? hdr->time : 0;
 }
 
 std::optional<FrameView> decode(Bytes frame) {

@@ -44,6 +44,9 @@ std::optional<FrameView> decode(Bytes frame);
 /// The kind in a frame's header, REDAN_KIND_NONE if it is too short to have one.
 uint16_t kind_of(Bytes frame);
 
+/// The time in a frame's header, 0 if it is too short to have one.
+uint64_t time_of(Bytes frame);
+
 /// The path that a record's cwd spells: components in the record come leaf first, each followed by '/'.
 std::string cwd_text(std::string_view leaf_first);
 

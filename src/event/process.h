@@ -106,11 +106,12 @@ struct ProcessExit {
   uint32_t code = 0;  ///< as wait(2) reports it: status << 8 | core << 7 | signal
 };
 
-/// A record of Redan's own: {"redan":{"kind":KIND, FIELDS…}}. Field values are text or numbers, in the order given.
+/// A record of Redan's own: {"redan":{"kind":KIND, FIELDS…}}, the fields in the order given.
 struct Notice {
   struct Field {
     std::string name;
-    std::variant<std::string, uint64_t, bool> value;  ///< 64-bit numbers are written as strings, as everywhere in the format
+    /// 64-bit numbers are written as strings, as everywhere in the format; an image as its exec_id.
+    std::variant<std::string, uint64_t, bool, ImageKey> value;
   };
   EventTime time;
   std::string kind;  ///< start, ready, loss, heartbeat, cut, healed, stop
