@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// What each command does. Each returns when it is done; main turns an error into a line and an exit code.
+
+#include "agent/command_line.h"
+#include "base/result.h"
+
+namespace redan::agent {
+
+/// `redan agent`: runs until a signal.
+Result<void> run_agent(const AgentCommand& command);
+
+/// `redan record FILE`: runs until a signal or the end of the duration; what goes into the engine goes to the file, too.
+Result<void> run_record(const RecordCommand& command);
+
+/// `redan replay FILE`.
+Result<void> run_replay(const ReplayCommand& command);
+
+/// `redan features`.
+Result<void> run_features(const FeaturesCommand& command);
+
+}  // namespace redan::agent

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <unistd.h>
+
+#include <cstdio>
+#include <exception>
+#include <variant>
+
+#include "agent/command_line.h"
+#include "agent/commands.h"
+
+namespace {
+
+using redan::ErrorCode;
+using redan::Result;
+using redan::exit_code;
+
+int fail(const redan::Error& error) {
+  std::fprintf(stderr, "redan: %s\n", error.message.c_str());
+  return exit_code(error.code);
+}
+
+int finish(const Result<void>& result) { return result ? 0 : fail(result.error()); }
+
+struct Run {
+  int operator()(const redan::agent::PrintText& print) const {
+    std::fputs(print.text.c_str(), print.to_stderr ? stderr : stdout);
+    return print.exit_code;
+  }
+  int operator()(const redan::agent::AgentCommand& command) const { return finish(redan::agent::run_agent(command)); }
+  int operator()(const redan::agent::RecordCommand& command) const { return finish(redan::agent::run_record(command)); }
+  int operator()(const redan::agent::ReplayCommand& command) const { return finish(redan::agent::run_replay(command)); }
+  int operator()(const redan::agent::FeaturesCommand& command) const { return finish(redan::agent::run_features(command)); }
+};
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  // Only a library throws, and only when memory is gone or it has a bug: one line instead of a core dump.
+  try {
+    const auto command = redan::agent::parse_command_line(argc, argv, redan::agent::EnvironmentView(environ));
+    return command ? std::visit(Run(), *command) : fail(command.error());
+  } catch (const std::exception& error) {
+    return fail({ErrorCode::kRuntime, error.what()});
+  }
+}
