@@ -59,7 +59,8 @@ struct Session {
   Log& log;
   event::RecordingWriter* recording = nullptr;
   std::optional<std::chrono::nanoseconds> duration;
-  std::function<void()> on_heartbeat = [] {};
+  std::optional<Predecessor> predecessor;
+  std::function<void()> each_second = [] {};
 };
 
 /// Load and size → start the sinks → attach, scan, serve → stop in reverse.
@@ -69,6 +70,8 @@ Result<void> run_session(const Session& session) {
   REDAN_ASSIGN(start.host, metadata::read_host(session.options.procfs));
   REDAN_ASSIGN(const std::unique_ptr<kernel::BpfKernel> kernel, kernel::BpfKernel::load(kernel_options(session.options)));
   start.wall_offset_ns = wall_offset_ns();
+  start.wall_time = static_cast<int64_t>(boot_ns()) + start.wall_offset_ns;
+  start.predecessor = session.predecessor;
   start.kernel_reads = kernel->kernel_reads();
   REDAN_ASSIGN(start.host.namespaces, host_namespaces(*kernel));
   if (!start.kernel_reads) {
@@ -86,7 +89,7 @@ Result<void> run_session(const Session& session) {
                        .recording = session.recording,
                        .log = session.log,
                        .stop_fd = stop.get()};
-  RunOptions run_options{.start = start, .duration_ns = std::nullopt, .on_heartbeat = session.on_heartbeat};
+  RunOptions run_options{.start = start, .duration_ns = std::nullopt, .each_second = session.each_second};
   if (session.duration) run_options.duration_ns = static_cast<uint64_t>(session.duration->count());
   const Result<void> ran = run(parts, run_options);
   const Result<void> written = output.close();
@@ -105,7 +108,13 @@ Result<void> run_agent(const AgentCommand& command) {
   if (options.export_filename.empty()) {
     log.warn("no --export-filename: processes are watched, but no event is written anywhere");
   }
-  return run_session({.options = options, .log = log, .on_heartbeat = [&place] { place.turn_away_visitors(); }});
+  if (place.predecessor()) {
+    log.warn("the agent before this one (pid {}) was killed; what happened since then was not seen", place.predecessor()->pid);
+  }
+  return run_session({.options = options, .log = log, .predecessor = place.predecessor(), .each_second = [&place] {
+                        place.show_life();
+                        place.turn_away_visitors();
+                      }});
 }
 
 Result<void> run_record(const RecordCommand& command) {

@@ -220,9 +220,12 @@ void forget_other_commands(const Verb& verb, Configuration& configuration) {
 
 Result<Command> live_command(const Verb& verb, const Words& words, const EnvironmentView& environment) {
   auto configured = configure(environment, words.flags);
-  if (!configured && configured.error().code == ErrorCode::kUsage)
-    return usage_error("redan " + std::string(verb.name), configured.error().message);
-  REDAN_ASSIGN(Configuration configuration, std::move(configured));
+  if (!configured) {
+    Error error = std::move(configured).error();
+    if (error.code == ErrorCode::kUsage) error.message = "redan " + std::string(verb.name) + ": " + error.message;
+    return error;
+  }
+  Configuration configuration = std::move(configured).value();
   forget_other_commands(verb, configuration);
   if (words.show_config) return Command(PrintText{.text = show_configuration(configuration, verb.set)});
   if (verb.set == kAgent) return Command(AgentCommand{std::move(configuration)});

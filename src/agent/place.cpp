@@ -78,7 +78,20 @@ Result<void> write_pid(const Fd& fd, const std::string& path) {
   return {};
 }
 
-Result<Fd> lock_pid_file(const std::string& path) {
+struct LockedFile {
+  Fd fd;
+  std::optional<Predecessor> predecessor;
+};
+
+// A clean end removes the file, so one that we did not make is what a killed agent left.
+std::optional<Predecessor> predecessor_of(const Fd& fd) {
+  struct stat status {};
+  if (::fstat(fd.get(), &status) != 0 || status.st_size == 0) return std::nullopt;
+  return Predecessor{.pid = parse_uint(first_words(fd)).value_or(0),
+                     .last_alive = int64_t{status.st_mtim.tv_sec} * 1'000'000'000 + status.st_mtim.tv_nsec};
+}
+
+Result<LockedFile> lock_pid_file(const std::string& path) {
   while (true) {
     Fd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0644));
     if (!fd) return failure("open " + path, errno);
@@ -89,8 +102,9 @@ Result<Fd> lock_pid_file(const std::string& path) {
     }
     // The agent before us may have removed the file between our open and our lock: then we hold a file without a name.
     if (!is_file_of(fd, path)) continue;
+    std::optional<Predecessor> predecessor = predecessor_of(fd);
     REDAN_TRY(write_pid(fd, path));
-    return fd;
+    return LockedFile{std::move(fd), predecessor};
   }
 }
 
@@ -162,12 +176,15 @@ Place::Place(Place&& other) noexcept
       owner_(other.owner_),
       lock_(std::move(other.lock_)),
       socket_(std::move(other.socket_)),
-      warning_(std::move(other.warning_)) {}
+      warning_(std::move(other.warning_)),
+      predecessor_(other.predecessor_) {}
 
 Place::~Place() {
   // Removed while it is locked: nobody can have taken it over by then.
   if (lock_ && owner_ == ::getpid()) ::unlink(pid_file_.c_str());
 }
+
+void Place::show_life() { ::futimens(lock_.get(), nullptr); }
 
 void Place::turn_away_visitors() {
   while (socket_) {
@@ -180,8 +197,9 @@ Result<Place> take_place(const std::string& run_dir, std::string_view socket_nam
   const std::string directory = clean_path(run_dir);
   REDAN_TRY(make_directory(directory));
   const std::string pid_file = join_path(directory, "redan.pid");
-  REDAN_ASSIGN(Fd lock, lock_pid_file(pid_file));
-  Place place(pid_file, std::move(lock));
+  REDAN_ASSIGN(LockedFile locked, lock_pid_file(pid_file));
+  Place place(pid_file, std::move(locked.fd));
+  place.predecessor_ = locked.predecessor;
   REDAN_ASSIGN(SocketOrWarning held, hold_socket(socket_name));
   if (auto* socket = std::get_if<Fd>(&held))
     place.socket_ = std::move(*socket);

@@ -4,6 +4,8 @@
 
 #include <sys/types.h>
 
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -15,6 +17,12 @@ namespace redan::agent {
 
 /// The abstract socket that agents hold.
 inline constexpr std::string_view kPlaceSocket = "redan-agent";
+
+/// An agent that held the place and did not give it back: it was killed.
+struct Predecessor {
+  uint64_t pid = 0;        ///< as it wrote it; 0 if that is not readable
+  int64_t last_alive = 0;  ///< wall clock, ns: its last show_life(), about a second before its end
+};
 
 /// That this process is the one agent of the machine, for as long as it lives. Held by two things, which the kernel lets go
 /// when the process dies: a lock on RUN_DIR/redan.pid, and an abstract unix socket, which is also seen from other mount
@@ -33,6 +41,12 @@ class Place {
   /// What keeps the socket from doing its part, for the log; empty if all is well.
   const std::string& warning() const { return warning_; }
 
+  const std::optional<Predecessor>& predecessor() const { return predecessor_; }
+
+  /// Leaves a trace of the present moment in the pid file, for a successor to know until when this agent lived. To be called about
+  /// once a second.
+  void show_life();
+
   /// Closes the connections by which other agents found out that this one is here. To be called now and then (each
   /// heartbeat): once 4096 wait, later ones could not find out any more.
   void turn_away_visitors();
@@ -46,6 +60,7 @@ class Place {
   Fd lock_;
   Fd socket_;
   std::string warning_;
+  std::optional<Predecessor> predecessor_;
 };
 
 /// Takes the place of the machine's agent. Creates `run_dir` (0755) and its parents if missing. `socket_name` is for tests.

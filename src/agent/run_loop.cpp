@@ -118,7 +118,7 @@ class Loop {
       REDAN_TRY(feed_users(now));
       feed(event::bytes_of(event::plain_frame(event::kFrameTick, now)));
       feed_counters(event::kFrameCounters, now);
-      options_.on_heartbeat();
+      options_.each_second();
       if (parts_.recording != nullptr && recorded_) recorded_ = parts_.recording->flush();
     } else if (const redan_counters counters = parts_.kernel.counters();
                !std::ranges::equal(counters.lost, counters_.lost)) {

@@ -31,7 +31,7 @@ struct RunParts {
 struct RunOptions {
   const Start& start;
   std::optional<uint64_t> duration_ns;         ///< ends by itself after that time
-  std::function<void()> on_heartbeat = [] {};  ///< once in a while, for housekeeping
+  std::function<void()> each_second = [] {};  ///< housekeeping
 };
 
 /// Attaches the sensor, scans the processes that are there, and moves frames until SIGINT or SIGTERM (which, with SIGHUP and

@@ -4,9 +4,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <string>
 
+#include "export/timestamp.h"
 #include "generated/version.h"
 
 namespace redan::agent {
@@ -30,6 +32,12 @@ Result<Number> parse_number(const event::Facts& facts, std::string_view key) {
     return Error{ErrorCode::kCorrupt, fmt::format("the start frame has no good '{}': found '{}', wanted a number", key, text)};
   }
   return value;
+}
+
+std::string timestamp_text(int64_t wall_ns) {
+  exporting::TimestampText timestamp;
+  std::array<char, exporting::TimestampText::kMaxSize> text{};
+  return {text.data(), timestamp.write(wall_ns, text.data())};
 }
 
 uint64_t nanoseconds(std::chrono::nanoseconds duration) { return static_cast<uint64_t>(duration.count()); }
@@ -59,6 +67,11 @@ event::Facts start_facts(const Start& start) {
       {"wall_offset_ns", std::to_string(start.wall_offset_ns)},
       {"kernel_reads", start.kernel_reads ? "1" : "0"},
   };
+  if (start.predecessor) {
+    facts.emplace_back("predecessor_pid", std::to_string(start.predecessor->pid));
+    facts.emplace_back("predecessor_last_alive", std::to_string(start.predecessor->last_alive));
+    facts.emplace_back("started", std::to_string(start.wall_time));
+  }
   for (size_t i = 0; i < std::size(start.host.namespaces.inum); ++i) {
     facts.emplace_back(fmt::format("{}{}", kNamespacePrefix, i), std::to_string(start.host.namespaces.inum[i]));
   }
@@ -77,6 +90,12 @@ Result<Start> parse_start_facts(const event::Facts& facts) {
   REDAN_ASSIGN(start.wall_offset_ns, parse_number<int64_t>(facts, "wall_offset_ns"));
   REDAN_ASSIGN(const auto kernel_reads, parse_number<uint32_t>(facts, "kernel_reads"));
   start.kernel_reads = kernel_reads != 0;
+  if (!event::fact(facts, "predecessor_pid").empty()) {
+    start.predecessor.emplace();
+    REDAN_ASSIGN(start.predecessor->pid, parse_number<uint64_t>(facts, "predecessor_pid"));
+    REDAN_ASSIGN(start.predecessor->last_alive, parse_number<int64_t>(facts, "predecessor_last_alive"));
+    REDAN_ASSIGN(start.wall_time, parse_number<int64_t>(facts, "started"));
+  }
   for (size_t i = 0; i < std::size(start.host.namespaces.inum); ++i) {
     REDAN_ASSIGN(start.host.namespaces.inum[i], parse_number<uint32_t>(facts, fmt::format("{}{}", kNamespacePrefix, i)));
   }
@@ -111,6 +130,14 @@ engine::EngineOptions engine_options(const Start& start) {
       {"options", changed_options(options)},
   };
   if (!start.kernel_reads) engine.start_notice.emplace_back("not_readable", "cwd, cgroup name (kernel lockdown)");
+  if (start.predecessor) {
+    engine.gap_notice = {
+        {"cause", "agent_killed"},
+        {"pid", std::to_string(start.predecessor->pid)},
+        {"last_alive", timestamp_text(start.predecessor->last_alive)},
+        {"milliseconds", std::to_string((start.wall_time - start.predecessor->last_alive) / 1'000'000)},
+    };
+  }
   return engine;
 }
 

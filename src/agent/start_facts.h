@@ -3,8 +3,10 @@
 // The facts of a start frame: what an agent says about itself when it starts, and all that a replay needs beside the frames.
 
 #include <cstdint>
+#include <optional>
 
 #include "agent/options.h"
+#include "agent/place.h"
 #include "base/result.h"
 #include "engine/engine.h"
 #include "event/frame.h"
@@ -20,6 +22,8 @@ struct Start {
   AgentOptions options;
   metadata::Host host;
   int64_t wall_offset_ns = 0;
+  int64_t wall_time = 0;  ///< of the start, ns since 1970
+  std::optional<Predecessor> predecessor;  ///< an agent that was killed: since then nobody watched
   bool kernel_reads = true;  ///< false: lockdown keeps strings in kernel memory from the sensor
 };
 

@@ -198,9 +198,8 @@ void Engine::on(const event::ExitView& view, std::vector<Event>& out) {
 
 void Engine::on(const event::TextView& view, std::vector<Event>& out) {
   if (view.hdr.kind == event::kFrameStart) {
-    Notice start = notice(view.hdr.time, "start");
-    for (const auto& [name, value] : options_.start_notice) start.fields.push_back({name, value});
-    out.push_back(std::move(start));
+    out.push_back(notice(view.hdr.time, "start", options_.start_notice));
+    if (!options_.gap_notice.empty()) out.push_back(notice(view.hdr.time, "loss", options_.gap_notice));
     heartbeat_at_ = view.hdr.time + options_.heartbeat_ns;
     insert_kernel(view.hdr.time, out);
     return;
@@ -361,8 +360,10 @@ std::vector<ProcessRef> Engine::ancestors_of(const ProcessRef& parent) {
   return chain;
 }
 
-Notice Engine::notice(uint64_t now, std::string kind) const {
-  return {.time = at(now), .kind = std::move(kind), .fields = {}};
+Notice Engine::notice(uint64_t now, std::string kind, const event::Facts& fields) const {
+  Notice notice{.time = at(now), .kind = std::move(kind), .fields = {}};
+  for (const auto& [name, value] : fields) notice.fields.push_back({name, value});
+  return notice;
 }
 
 }  // namespace redan::engine

@@ -23,6 +23,7 @@ struct EngineOptions {
   uint64_t heartbeat_ns = 60'000'000'000;  ///< 0: no heartbeats
   redan_namespaces host_namespaces{};   ///< those of pid 1
   event::Facts start_notice;            ///< fields of the notice `start`, in this order
+  event::Facts gap_notice;              ///< fields of a notice `loss` that follows it; empty: nothing was missed
 };
 
 /// Turns frames into events, deterministically: the same frames and options give the same events. Not thread-safe; one thread
@@ -67,7 +68,7 @@ class Engine {
   ProcessRef process_at(const ImageKey& key);
   std::vector<ProcessRef> ancestors_of(const ProcessRef& parent);
   event::EventTime at(uint64_t boot_ns) const { return {.boot_ns = boot_ns, .wall_offset_ns = wall_offset_ns_}; }
-  event::Notice notice(uint64_t now, std::string kind) const;
+  event::Notice notice(uint64_t now, std::string kind, const event::Facts& fields = {}) const;
   void add_totals(event::Notice& notice) const;
 
   EngineOptions options_;

@@ -24,7 +24,8 @@ inline void write_two_digits(char* to, unsigned number) { std::memcpy(to, kTwoDi
 /// Writes `number` without leading zeros and returns its end. kMaxDigits bytes are touched, however few digits it has.
 template <typename T>
 char* write_decimal(char* to, T number) {
-  // Backwards into the middle of a buffer; then a copy of fixed size, which may take along what stands behind the digits.
+  // Backwards into the middle of a buffer; then a copy of fixed size, which may take along what stands behind the
+  // digits.
   char text[2 * kMaxDigits];
   char* const end = text + kMaxDigits;
   char* first = end;

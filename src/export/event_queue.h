@@ -33,9 +33,10 @@ struct EventChunk {
 
 /// A bounded queue that takes batches as they are and remembers where in the stream events are missing.
 ///
-/// Not base/bounded_queue.h: this one counts what the writer has taken but not yet written as still queued, so that the bound is
-/// one on memory; it hands a batch over without touching its events; and a loss keeps its place. Redan's own records may exceed
-/// the capacity by kOwnReserve: a full queue must not swallow the account of another loss. Not thread-safe.
+/// Not base/bounded_queue.h: this one counts what the writer has taken but not yet written as still queued, so that the
+/// bound is one on memory; it hands a batch over without touching its events; and a loss keeps its place. Redan's own
+/// records may exceed the capacity by kOwnReserve: a full queue must not swallow the account of another loss. Not
+/// thread-safe.
 class EventQueue {
  public:
   static constexpr size_t kOwnReserve = 256;
@@ -45,8 +46,8 @@ class EventQueue {
   /// Appends the events of `batch`, drops what finds no room, and leaves `batch` empty with memory for the next one.
   void push(std::vector<event::Event>& batch);
 
-  /// Moves everything queued to `chunks`; false if that is nothing. What `chunks` held must be done with. A loss at the end of the
-  /// stream comes as a chunk without events.
+  /// Moves everything queued to `chunks`; false if that is nothing. What `chunks` held must be done with. A loss at the
+  /// end of the stream comes as a chunk without events.
   bool take(std::vector<EventChunk>& chunks);
 
   /// `count` of the taken events are written or given up: there is room for others.

@@ -15,7 +15,8 @@ constexpr char kAlphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwx
 
 using TwoDigits = std::array<char, 2>;
 
-/// The two base64 digits of every 12-bit number: half the look-ups of the usual table, in the one place where base64 is hot.
+/// The two base64 digits of every 12-bit number: half the look-ups of the usual table, in the one place where base64 is
+/// hot.
 constexpr std::array<TwoDigits, 4096> kTwoDigits = [] {
   std::array<TwoDigits, 4096> table{};
   for (size_t i = 0; i < table.size(); ++i) table[i] = {kAlphabet[i >> 6], kAlphabet[i & 0x3f]};

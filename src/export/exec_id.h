@@ -10,8 +10,8 @@
 
 namespace redan::exporting {
 
-/// Writes base64(NODE ":" TIME ":" TGID), decimal numbers, with padding (API reference 2.3). Every event has four of them and
-/// NODE is always the same, so what base64 makes of it is kept. Immutable; any thread.
+/// Writes base64(NODE ":" TIME ":" TGID), decimal numbers, with padding (API reference 2.3). Every event has four of
+/// them and NODE is always the same, so what base64 makes of it is kept. Immutable; any thread.
 class ExecIdText {
  private:
   static constexpr size_t kLeftOver = 2;  // bytes of "NODE:" that do not fill a group of three

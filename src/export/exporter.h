@@ -26,7 +26,8 @@ struct ExporterOptions {
   std::chrono::nanoseconds retry_interval = std::chrono::seconds(1);  ///< between tries while writing fails
 };
 
-/// Called on the exporter's thread; never after flush_and_stop() has returned. They must not call the exporter, and not throw.
+/// Called on the exporter's thread; never after flush_and_stop() has returned. They must not call the exporter, and not
+/// throw.
 struct ExporterCallbacks {
   /// One line for the log: writing fails, writing works again, a rotation went wrong.
   std::function<void(std::string)> report;
@@ -50,10 +51,11 @@ struct StopResult {
   bool hangs = false;  ///< the thread was left behind: it waits for a write to come back
 };
 
-/// Encodes events and writes their lines, in the order of their publication, on a thread of its own. Publishing never waits for
-/// the writing: what finds no room in the queue is dropped, counted by kind and, where in the stream it is missing, told in
-/// a line {"redan":{"kind":"loss","cause":"export_queue_full","process_exec":"12",…}}. While writing fails nothing that was
-/// queued is given up; it is tried again at every retry interval. All functions may be called from any thread.
+/// Encodes events and writes their lines, in the order of their publication, on a thread of its own. Publishing never
+/// waits for the writing: what finds no room in the queue is dropped, counted by kind and, where in the stream it is
+/// missing, told in a line {"redan":{"kind":"loss","cause":"export_queue_full","process_exec":"12",…}}. While writing
+/// fails nothing that was queued is given up; it is tried again at every retry interval. All functions may be called
+/// from any thread.
 class Exporter {
  public:
   /// Starts the thread; throws std::system_error, for main() to report, if there cannot be another.
@@ -64,8 +66,8 @@ class Exporter {
   Exporter(const Exporter&) = delete;
   Exporter& operator=(const Exporter&) = delete;
 
-  /// Hands events over. Leaves `batch` empty, with memory for the next one. Takes one short lock, and wakes the thread if it
-  /// sleeps. After flush_and_stop() everything is dropped.
+  /// Hands events over. Leaves `batch` empty, with memory for the next one. Takes one short lock, and wakes the thread
+  /// if it sleeps. After flush_and_stop() everything is dropped.
   void publish(std::vector<event::Event>&& batch);
 
   /// Asks the thread to open its file again, after a rotation. Returns at once; what goes wrong is reported.
@@ -73,8 +75,8 @@ class Exporter {
 
   ExportCounters counters() const;
 
-  /// Writes what is queued, for at most `timeout`, and ends the thread. If the thread hangs in a write (a stuck file system, a
-  /// terminal that was stopped) it is left behind, and the process should end.
+  /// Writes what is queued, for at most `timeout`, and ends the thread. If the thread hangs in a write (a stuck file
+  /// system, a terminal that was stopped) it is left behind, and the process should end.
   StopResult flush_and_stop(std::chrono::nanoseconds timeout);
 
  private:

@@ -44,7 +44,8 @@ std::string seconds_text(std::chrono::steady_clock::duration duration) {
   return std::to_string(tenths / 10) + '.' + std::to_string(tenths % 10) + " s";
 }
 
-/// Signals are for the main thread. Besides, a write may raise SIGPIPE or SIGXFSZ, whose default action ends the process.
+/// Signals are for the main thread. Besides, a write may raise SIGPIPE or SIGXFSZ, whose default action ends the
+/// process.
 void block_signals() {
   sigset_t signals;
   ::sigfillset(&signals);
@@ -145,7 +146,8 @@ bool Exporter::Worker::wait_for_events() {
   return false;
 }
 
-/// Waits until it is time to try again; false if it is time to end. A rotation may be what helps, and a stop is worth a try.
+/// Waits until it is time to try again; false if it is time to end. A rotation may be what helps, and a stop is worth a
+/// try.
 bool Exporter::Worker::wait_for_retry() {
   std::unique_lock lock(mutex_);
   work_.wait_for(lock, options_.retry_interval,

@@ -17,8 +17,8 @@ struct JsonOptions {
   ProcessJsonOptions process = {};  ///< which parts of a process are written
 };
 
-/// Turns events into lines. Allocates nothing per event but by growing `out` and, for a while, the texts of lately written
-/// processes that it keeps. The same event always gives the same line. Not thread-safe.
+/// Turns events into lines. Allocates nothing per event but by growing `out` and, for a while, the texts of lately
+/// written processes that it keeps. The same event always gives the same line. Not thread-safe.
 class JsonEncoder {
  public:
   explicit JsonEncoder(const JsonOptions& options);

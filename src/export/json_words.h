@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// The words of the export format: names that stand for bits and numbers, as constexpr tables in the order of the API reference.
+// The words of the export format: names that stand for bits and numbers, as constexpr tables in the order of the API
+// reference.
 
 #include <array>
 #include <cstdint>
@@ -52,7 +53,8 @@ inline constexpr std::array kSecureBits = {
     BitWord{128, "SecBitNoCapAmbientRaiseLocked"},
 };
 
-/// enum CapabilitiesType: the name of each capability by its number. Number 1 has no prefix upstream, so it has none here.
+/// enum CapabilitiesType: the name of each capability by its number. Number 1 has no prefix upstream, so it has none
+/// here.
 inline constexpr std::array<std::string_view, 41> kCapabilities = {
     "CAP_CHOWN",           "DAC_OVERRIDE",         "CAP_DAC_READ_SEARCH", "CAP_FOWNER",
     "CAP_FSETID",          "CAP_KILL",             "CAP_SETGID",          "CAP_SETUID",

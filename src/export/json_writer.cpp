@@ -17,8 +17,8 @@ constexpr uint64_t kEightSpaces = ' ' * kEveryByte;
 
 constexpr bool needs_escape(unsigned char c) { return c < 0x20 || c == '"' || c == '\\'; }
 
-/// The top bit of each byte that is below 0x20, a quote, a backslash or not ASCII. Borrows can set it falsely in a byte above
-/// such a one, never below: the lowest set bit is right.
+/// The top bit of each byte that is below 0x20, a quote, a backslash or not ASCII. Borrows can set it falsely in a byte
+/// above such a one, never below: the lowest set bit is right.
 constexpr uint64_t special_bytes(uint64_t word) {
   const uint64_t quote = word ^ ('"' * kEveryByte);
   const uint64_t backslash = word ^ ('\\' * kEveryByte);
@@ -37,8 +37,8 @@ constexpr uint64_t nuls_to_spaces(uint64_t word) {
 constexpr size_t plain_bytes(uint64_t special) { return static_cast<size_t>(std::countr_zero(special)) / 8; }
 static_assert(std::endian::native == std::endian::little, "the first byte in memory is taken to be the lowest of a word");
 
-/// Less than eight bytes, filled up with spaces, which are plain. Two or three loads that overlap: memcpy() with a size that is
-/// not constant is a call.
+/// Less than eight bytes, filled up with spaces, which are plain. Two or three loads that overlap: memcpy() with a size
+/// that is not constant is a call.
 uint64_t load_padded(const char* from, size_t size) {
   const auto byte = [&](size_t i) { return uint64_t{static_cast<uint8_t>(from[i])} << 8 * i; };
   uint64_t word = kEightSpaces << 8 * size;
@@ -95,7 +95,8 @@ void JsonWriter::put_escaped_as(std::string_view text) {
   }
 }
 
-/// Puts the bytes of `text` up to the first special one, or less; returns how many. Eight at a time: looked at and copied at once.
+/// Puts the bytes of `text` up to the first special one, or less; returns how many. Eight at a time: looked at and
+/// copied at once.
 template <JsonWriter::Nul nul>
 size_t JsonWriter::put_plain(std::string_view text) {
   const size_t size = std::min(text.size(), kBufferSize - sizeof(uint64_t));

@@ -14,8 +14,9 @@ namespace redan::exporting {
 
 /// Puts pieces of JSON together in a buffer of its own and hands them to a string in large steps.
 ///
-/// Growing a std::string piece by piece costs about twenty instructions per piece, and a line has a hundred of them. So the
-/// pieces go to a fixed buffer; it is emptied into the string when it is full and by finish(). Knows nothing of commas.
+/// Growing a std::string piece by piece costs about twenty instructions per piece, and a line has a hundred of them. So
+/// the pieces go to a fixed buffer; it is emptied into the string when it is full and by finish(). Knows nothing of
+/// commas.
 class JsonWriter {
  public:
   explicit JsonWriter(std::string& out) : out_(out), cursor_(buffer_) {}
@@ -51,7 +52,8 @@ class JsonWriter {
     cursor_ = write_decimal(cursor_, number);
   }
 
-  /// Puts the inside of a JSON string: `"`, `\` and control characters escaped, runs of invalid UTF-8 replaced by U+FFFD.
+  /// Puts the inside of a JSON string: `"`, `\` and control characters escaped, runs of invalid UTF-8 replaced by
+  /// U+FFFD.
   void put_escaped(std::string_view text);
 
   /// The same with NULs as spaces.

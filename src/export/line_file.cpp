@@ -51,11 +51,11 @@ Error advised_error(const std::string& name, int error_number, const Advice (&ta
 
 mode_t safe_mode(mode_t mode) { return (mode & 0664) | 0600; }
 
-/// Opens for appending and creates if needed; -1 and errno if that fails. Knows who created it, because the mode of a file that
-/// somebody prepared is not ours to change.
+/// Opens for appending and creates if needed; -1 and errno if that fails. Knows who created it, because the mode of a
+/// file that somebody prepared is not ours to change.
 int open_for_appending(const char* path, bool pipe, bool& created) {
-  // Reading: to look for the end of the last line. Not for a pipe, which would then have a reader for ever. O_NONBLOCK: a pipe
-  // without a reader is an error and not a wait; it means nothing to a file.
+  // Reading: to look for the end of the last line. Not for a pipe, which would then have a reader for ever. O_NONBLOCK:
+  // a pipe without a reader is an error and not a wait; it means nothing to a file.
   const int flags = (pipe ? O_WRONLY : O_RDWR) | O_APPEND | O_CLOEXEC | O_NOCTTY | O_NONBLOCK;
   for (int attempt = 0; attempt < 3; ++attempt) {
     created = true;
@@ -126,7 +126,8 @@ Result<uint64_t> mend_tail(int fd, const std::string& name) {
   REDAN_ASSIGN(const LastLine line, find_last_line(fd, name));
   const uint64_t torn = line.size - line.end;
   if (torn == 0) return torn;
-  // Only what Redan can have left: the beginning of a line, or the zeros that a file system shows after a power failure.
+  // Only what Redan can have left: the beginning of a line, or the zeros that a file system shows after a power
+  // failure.
   if (line.next != '{' && line.next != '\0') {
     return Error{ErrorCode::kConfig, name + ": it ends with something that is neither a line nor the beginning of an event; "
                                             "end it with a line feed or choose another path"};

@@ -21,10 +21,10 @@ struct LineFileOptions {
   mode_t mode = 0600;     ///< of a file that is created; execute bits and write by others are taken out, rw by the owner added
 };
 
-/// A regular file only ever grows by whole lines: a write that fails half-way (disk full, limit reached) is cut back to the end
-/// of its last whole line, and so is the torn line that a predecessor left when it was killed. Appends, and remembers no offset,
-/// so that rename-and-reopen and copy-and-truncate rotation both work. Standard output, pipes and devices cannot be cut; a line
-/// of up to 4096 bytes goes to a pipe in one piece or not at all.
+/// A regular file only ever grows by whole lines: a write that fails half-way (disk full, limit reached) is cut back to
+/// the end of its last whole line, and so is the torn line that a predecessor left when it was killed. Appends, and
+/// remembers no offset, so that rename-and-reopen and copy-and-truncate rotation both work. Standard output, pipes and
+/// devices cannot be cut; a line of up to 4096 bytes goes to a pipe in one piece or not at all.
 ///
 /// The writing thread must have SIGPIPE and SIGXFSZ blocked or ignored. Nothing is synced to the disk.
 class LineFile final : public LineSink {

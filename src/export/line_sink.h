@@ -29,8 +29,8 @@ class LineSink {
  public:
   virtual ~LineSink() = default;
 
-  /// Writes as much of `lines` as it can, and waits for that as long as it takes. `lines` is whole lines, each ended by a
-  /// line feed, or what a former call left of them. After an error the caller comes back with the rest.
+  /// Writes as much of `lines` as it can, and waits for that as long as it takes. `lines` is whole lines, each ended by
+  /// a line feed, or what a former call left of them. After an error the caller comes back with the rest.
   virtual WriteResult write(std::string_view lines) = 0;
 
   /// Opens the place again under its name, after a rotation. After an error it is still what it was.

@@ -28,7 +28,8 @@ constexpr size_t capability_list_size() {
 }
 
 /// The list of all capabilities, each followed by a comma: names in quotes, numbers where there is no name. A run of
-/// capabilities in a set is one piece of it, and the sets that matter (all of them, or a container's few) have few runs.
+/// capabilities in a set is one piece of it, and the sets that matter (all of them, or a container's few) have few
+/// runs.
 struct CapabilityList {
   std::array<char, capability_list_size()> text{};
   std::array<uint16_t, kMaskBits + 1> start{};  // of each capability in `text`, and the end

@@ -51,7 +51,8 @@ class ProcessJson {
   std::string_view host_namespaces_text() const { return host_namespaces_text_; }
 
  private:
-  /// Writes the value of a field after its key; false if it is unset: then nothing was written, and the key is taken back.
+  /// Writes the value of a field after its key; false if it is unset: then nothing was written, and the key is taken
+  /// back.
   using Encode = bool (*)(const ProcessJson& self, const ProcessView& view, JsonWriter& out);
 
   friend struct ProcessField;
@@ -74,8 +75,8 @@ class ProcessJson {
   std::vector<Key> keys_without_image_;
 };
 
-/// The container id in the name of a process's cgroup, 31 characters of it as upstream; empty if it is not a container's
-/// (API reference 2.7, `docker`).
+/// The container id in the name of a process's cgroup, 31 characters of it as upstream; empty if it is not a
+/// container's (API reference 2.7, `docker`).
 std::string_view container_id(std::string_view cgroup_name);
 
 }  // namespace redan::exporting

@@ -15,9 +15,9 @@ namespace redan::exporting {
 
 class JsonWriter;
 
-/// Writes processes, and keeps the text of those that were written lately: nodes of the process tree never change, the end of a
-/// process repeats what its start said, and the parent is the same for many. Holds the nodes whose text it keeps, so that their
-/// addresses stay theirs. Not thread-safe.
+/// Writes processes, and keeps the text of those that were written lately: nodes of the process tree never change, the
+/// end of a process repeats what its start said, and the parent is the same for many. Holds the nodes whose text it
+/// keeps, so that their addresses stay theirs. Not thread-safe.
 class ProcessTextCache {
  public:
   explicit ProcessTextCache(ProcessJson json);

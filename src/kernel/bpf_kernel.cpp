@@ -54,7 +54,8 @@ bool is_iterator(const bpf_program* program) {
 
 /// What the kernel refused, as one line: the last things libbpf said, without the verifier's log.
 Error load_error(int error_number, const LibbpfMessages& messages) {
-  const ErrorCode code = error_number == EPERM || error_number == EACCES ? ErrorCode::kPrivilege : ErrorCode::kKernel;
+  // EACCES is how the verifier refuses a program; only EPERM is about who asks.
+  const ErrorCode code = error_number == EPERM ? ErrorCode::kPrivilege : ErrorCode::kKernel;
   return Error{code, fmt::format("the kernel did not take the sensor: {} ({}); 'redan features' says what it lacks",
                                  messages.summary(), ::strerror(error_number))};
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// What the running kernel can do, of all that Redan uses or will use: one table, and how to find out. Nothing is attached, and
-// nothing on the machine changes.
+// What the running kernel can do, of all that Redan uses or will use: one table, and how to find out. Nothing is attached,
+// and nothing on the machine changes.
 
 #include <array>
 #include <span>

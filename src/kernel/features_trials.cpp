@@ -91,7 +91,7 @@ FeatureFinding finding(const Trial& trial) {
 }
 
 /// Whether programs of that type may call the helper. It is called with whatever the registers hold, which the verifier
-/// minds only after it has found the helper; its words for not finding it changed once (6.11).
+/// minds only after it has found the helper. For not finding it, it has other words on 6.1 than on 6.12.
 FeatureFinding helper(bpf_prog_type type, int32_t number, std::string_view since) {
   const std::array instructions = {call(number), leave()};
   const Trial trial = load({.type = type, .instructions = instructions});
@@ -110,8 +110,9 @@ FeatureFinding on_function(const ProbeContext& context, TrialProgram program, co
                            std::string_view setting) {
   if (context.types == nullptr) return FeatureFinding::no("the kernel has no types of its own (btf)");
   program.target = context.types->function(function);
-  if (program.target == 0)
+  if (program.target == 0) {
     return FeatureFinding::no(fmt::format("the kernel has no {}(): built without {}", function, setting));
+  }
   return finding(load(program));
 }
 
