@@ -14,7 +14,8 @@ inline constexpr size_t kMaxDigits = 20;  // of 2^64 - 1
 /// "00" to "99".
 inline constexpr std::array<std::array<char, 2>, 100> kTwoDigits = [] {
   std::array<std::array<char, 2>, 100> table{};
-  for (size_t i = 0; i < table.size(); ++i) table[i] = {static_cast<char>('0' + i / 10), static_cast<char>('0' + i % 10)};
+  for (size_t i = 0; i < table.size(); ++i)
+    table[i] = {static_cast<char>('0' + i / 10), static_cast<char>('0' + i % 10)};
   return table;
 }();
 

@@ -22,7 +22,9 @@ struct Loss {
   event::EventTime first;  ///< of the first and the last of them
   event::EventTime last;
 
-  bool empty() const { return std::ranges::all_of(events, [](uint64_t count) { return count == 0; }); }
+  bool empty() const {
+    return std::ranges::all_of(events, [](uint64_t count) { return count == 0; });
+  }
 };
 
 /// A piece of the stream: perhaps a gap, then events.
@@ -33,8 +35,7 @@ struct EventChunk {
 
 /// A bounded queue that takes batches as they are and remembers where in the stream events are missing.
 ///
-/// Not base/bounded_queue.h: this one counts what the writer has taken but not yet written as still queued, so that the
-/// bound is one on memory; it hands a batch over without touching its events; and a loss keeps its place. Redan's own
+/// What the writer has taken but not yet written counts as still queued, so that the bound is one on memory. Redan's own
 /// records may exceed the capacity by kOwnReserve: a full queue must not swallow the account of another loss. Not
 /// thread-safe.
 class EventQueue {

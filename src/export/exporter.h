@@ -37,12 +37,12 @@ struct ExporterCallbacks {
 
 /// What an exporter did so far.
 struct ExportCounters {
-  KindCounts written{};       ///< lines, by kind of event
-  KindCounts dropped{};       ///< events that found no room, or came when the reader was gone
-  uint64_t bytes = 0;         ///< written
+  KindCounts written{};  ///< lines, by kind of event
+  KindCounts dropped{};  ///< events that found no room, or came when the reader was gone
+  uint64_t bytes = 0;    ///< written
   uint64_t failed_writes = 0;
-  uint64_t reopened = 0;      ///< successful reopen()s
-  size_t queued = 0;          ///< events that wait, or are being written
+  uint64_t reopened = 0;  ///< successful reopen()s
+  size_t queued = 0;      ///< events that wait, or are being written
 };
 
 /// How an exporter ended.

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "export/exporter_worker.h"
 
-#include <pthread.h>
 #include <signal.h>
 
 #include <algorithm>
 #include <numeric>
 #include <string_view>
 #include <utility>
+
+#include <pthread.h>
 
 #include "export/event_kind.h"
 #include "export/timestamp.h"
@@ -261,7 +262,8 @@ void Exporter::Worker::reopen_sink() {
   const Result<OpenReport> opened = sink_->reopen();
   if (!opened) return report(opened.error().message + "; the file that was open stays in use");
   if (opened.value().torn_bytes > 0) {
-    report("cut off a torn line of " + std::to_string(opened.value().torn_bytes) + " bytes at the end of the export file");
+    report("cut off a torn line of " + std::to_string(opened.value().torn_bytes) +
+           " bytes at the end of the export file");
   }
   const std::lock_guard lock(mutex_);
   ++counters_.reopened;

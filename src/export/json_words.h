@@ -55,6 +55,7 @@ inline constexpr std::array kSecureBits = {
 
 /// enum CapabilitiesType: the name of each capability by its number. Number 1 has no prefix upstream, so it has none
 /// here.
+// clang-format off
 inline constexpr std::array<std::string_view, 41> kCapabilities = {
     "CAP_CHOWN",           "DAC_OVERRIDE",         "CAP_DAC_READ_SEARCH", "CAP_FOWNER",
     "CAP_FSETID",          "CAP_KILL",             "CAP_SETGID",          "CAP_SETUID",
@@ -68,6 +69,7 @@ inline constexpr std::array<std::string_view, 41> kCapabilities = {
     "CAP_BLOCK_SUSPEND",   "CAP_AUDIT_READ",       "CAP_PERFMON",         "CAP_BPF",
     "CAP_CHECKPOINT_RESTORE",
 };
+// clang-format on
 
 /// Members of message Namespaces, by enum redan_ns.
 inline constexpr std::array<std::string_view, REDAN_NS_COUNT> kNamespaces = {
@@ -79,12 +81,14 @@ struct CredentialWord {
   std::string_view name;
   uint32_t redan_credentials::*id;
 };
+// clang-format off
 inline constexpr std::array kCredentials = {
     CredentialWord{"uid", &redan_credentials::uid},     CredentialWord{"gid", &redan_credentials::gid},
     CredentialWord{"euid", &redan_credentials::euid},   CredentialWord{"egid", &redan_credentials::egid},
     CredentialWord{"suid", &redan_credentials::suid},   CredentialWord{"sgid", &redan_credentials::sgid},
     CredentialWord{"fsuid", &redan_credentials::fsuid}, CredentialWord{"fsgid", &redan_credentials::fsgid},
 };
+// clang-format on
 
 /// enum ProcessPrivilegesChanged and what says so.
 struct PrivilegeWord {
@@ -99,9 +103,10 @@ inline constexpr std::array kPrivileges = {
 
 /// Names of signals by number (x86 and arm64). 0 is no signal; real-time signals have no name.
 inline constexpr std::array<std::string_view, 32> kSignals = {
-    "",          "SIGHUP",  "SIGINT",  "SIGQUIT", "SIGILL",    "SIGTRAP", "SIGABRT", "SIGBUS",  "SIGFPE",    "SIGKILL",   "SIGUSR1",
-    "SIGSEGV",   "SIGUSR2", "SIGPIPE", "SIGALRM", "SIGTERM",   "SIGSTKFLT", "SIGCHLD", "SIGCONT", "SIGSTOP", "SIGTSTP",  "SIGTTIN",
-    "SIGTTOU",   "SIGURG",  "SIGXCPU", "SIGXFSZ", "SIGVTALRM", "SIGPROF", "SIGWINCH", "SIGIO",  "SIGPWR",    "SIGSYS",
+    "",          "SIGHUP",  "SIGINT",    "SIGQUIT", "SIGILL",   "SIGTRAP", "SIGABRT", "SIGBUS",
+    "SIGFPE",    "SIGKILL", "SIGUSR1",   "SIGSEGV", "SIGUSR2",  "SIGPIPE", "SIGALRM", "SIGTERM",
+    "SIGSTKFLT", "SIGCHLD", "SIGCONT",   "SIGSTOP", "SIGTSTP",  "SIGTTIN", "SIGTTOU", "SIGURG",
+    "SIGXCPU",   "SIGXFSZ", "SIGVTALRM", "SIGPROF", "SIGWINCH", "SIGIO",   "SIGPWR",  "SIGSYS",
 };
 
 }  // namespace redan::exporting

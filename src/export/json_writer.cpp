@@ -22,8 +22,9 @@ constexpr bool needs_escape(unsigned char c) { return c < 0x20 || c == '"' || c 
 constexpr uint64_t special_bytes(uint64_t word) {
   const uint64_t quote = word ^ ('"' * kEveryByte);
   const uint64_t backslash = word ^ ('\\' * kEveryByte);
-  const uint64_t control = (word - kEightSpaces) & ~word;
-  return (control | ((quote - kEveryByte) & ~quote) | ((backslash - kEveryByte) & ~backslash) | word) & kEveryTopBit;
+  // A subtraction sets the top bit of a byte that was too small. It may do so where the top bit was set before; such a
+  // byte is not ASCII, so special anyway.
+  return ((word - kEightSpaces) | (quote - kEveryByte) | (backslash - kEveryByte) | word) & kEveryTopBit;
 }
 
 /// Makes the NULs among the bytes of a word spaces.
@@ -35,7 +36,8 @@ constexpr uint64_t nuls_to_spaces(uint64_t word) {
 
 /// How many bytes come before the first one that special_bytes() found.
 constexpr size_t plain_bytes(uint64_t special) { return static_cast<size_t>(std::countr_zero(special)) / 8; }
-static_assert(std::endian::native == std::endian::little, "the first byte in memory is taken to be the lowest of a word");
+static_assert(std::endian::native == std::endian::little,
+              "the first byte in memory is taken to be the lowest of a word");
 
 /// Less than eight bytes, filled up with spaces, which are plain. Two or three loads that overlap: memcpy() with a size
 /// that is not constant is a call.
@@ -126,7 +128,8 @@ size_t JsonWriter::put_plain(std::string_view text) {
 
 /// Puts the bytes of `text` up to the first one that needs an escape, invalid UTF-8 replaced; returns how many.
 size_t JsonWriter::put_not_ascii(std::string_view text) {
-  const auto stop = std::find_if(text.begin(), text.end(), [](char c) { return needs_escape(static_cast<unsigned char>(c)); });
+  const auto stop =
+      std::find_if(text.begin(), text.end(), [](char c) { return needs_escape(static_cast<unsigned char>(c)); });
   const auto size = static_cast<size_t>(stop - text.begin());
   flush();
   append_valid_utf8(out_, text.substr(0, size));

@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "export/line_file.h"
 
-#include <sys/stat.h>
-
 #include <fcntl.h>
-#include <limits.h>
 #include <poll.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -14,6 +12,8 @@
 #include <iterator>
 #include <utility>
 #include <vector>
+
+#include <limits.h>
 
 namespace redan::exporting {
 namespace {
@@ -79,9 +79,11 @@ Error open_error(const std::string& name, const std::string& path, int error_num
   if (error_number == ENOENT) {
     const std::string folder = parent_folder(path);
     if (::stat(folder.c_str(), &status) != 0) {
-      return Error{ErrorCode::kConfig, name + ": the folder " + folder + " does not exist; create it or choose another path"};
+      return Error{ErrorCode::kConfig,
+                   name + ": the folder " + folder + " does not exist; create it or choose another path"};
     }
-    return Error{ErrorCode::kConfig, name + ": it is a symbolic link to nothing; create what it points to or choose another path"};
+    return Error{ErrorCode::kConfig,
+                 name + ": it is a symbolic link to nothing; create what it points to or choose another path"};
   }
   return advised_error(name, error_number, kOpenAdvice);
 }
@@ -103,7 +105,8 @@ Result<LastLine> find_last_line(int fd, const std::string& name) {
   std::vector<char> block;
   while (found.end > 0) {
     if (found.size - found.end >= kMaxTail) {
-      return Error{ErrorCode::kConfig, name + ": its last 16 MiB are not lines, so it is not an export file; choose another path"};
+      return Error{ErrorCode::kConfig,
+                   name + ": its last 16 MiB are not lines, so it is not an export file; choose another path"};
     }
     // Mostly the very last byte is the line feed.
     block.resize(std::min<uint64_t>(found.end, found.end == found.size ? 4096 : 65536));
@@ -111,7 +114,8 @@ Result<LastLine> find_last_line(int fd, const std::string& name) {
     const ssize_t got = ::pread(fd, block.data(), block.size(), static_cast<off_t>(start));
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) return errno_error(name);
-    if (static_cast<size_t>(got) != block.size()) return Error{ErrorCode::kRuntime, name + ": somebody truncates it; try again"};
+    if (static_cast<size_t>(got) != block.size())
+      return Error{ErrorCode::kRuntime, name + ": somebody truncates it; try again"};
     const auto feed = std::find(block.rbegin(), block.rend(), '\n');
     const auto after = static_cast<size_t>(block.rend() - feed);
     found.end = start + after;
@@ -129,8 +133,9 @@ Result<uint64_t> mend_tail(int fd, const std::string& name) {
   // Only what Redan can have left: the beginning of a line, or the zeros that a file system shows after a power
   // failure.
   if (line.next != '{' && line.next != '\0') {
-    return Error{ErrorCode::kConfig, name + ": it ends with something that is neither a line nor the beginning of an event; "
-                                            "end it with a line feed or choose another path"};
+    return Error{ErrorCode::kConfig,
+                 name + ": it ends with something that is neither a line nor the beginning of an event; "
+                        "end it with a line feed or choose another path"};
   }
   if (::ftruncate(fd, static_cast<off_t>(line.end)) == 0) return torn;
   // chattr +a forbids to cut. Then the torn line gets an end of its own, so that at least the next one is whole.

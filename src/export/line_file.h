@@ -17,8 +17,9 @@
 namespace redan::exporting {
 
 struct LineFileOptions {
-  std::string path;       ///< "-": standard output
-  mode_t mode = 0600;     ///< of a file that is created; execute bits and write by others are taken out, rw by the owner added
+  std::string path;  ///< "-": standard output
+  /// Of a file that is created; execute bits and write by others are taken out, read and write by the owner added.
+  mode_t mode = 0600;
 };
 
 /// A regular file only ever grows by whole lines: a write that fails half-way (disk full, limit reached) is cut back to

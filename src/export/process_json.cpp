@@ -23,7 +23,8 @@ constexpr size_t digits(size_t number) { return number < 10 ? 1 : 2; }
 
 constexpr size_t capability_list_size() {
   size_t size = 0;
-  for (size_t i = 0; i < kMaskBits; ++i) size += (i < kCapabilities.size() ? kCapabilities[i].size() + 2 : digits(i)) + 1;
+  for (size_t i = 0; i < kMaskBits; ++i)
+    size += (i < kCapabilities.size() ? kCapabilities[i].size() + 2 : digits(i)) + 1;
   return size;
 }
 
@@ -208,7 +209,8 @@ bool put_namespaces(const redan_namespaces& ns, const redan_namespaces& host, Js
 bool encode_ns(const ProcessJson& self, const ProcessView& view, JsonWriter& out) {
   const redan_namespaces& ns = view.image->ns;
   const redan_namespaces& host = self.options().host_namespaces;
-  if (self.host_namespaces_text().empty() || std::memcmp(&ns, &host, sizeof(ns)) != 0) return put_namespaces(ns, host, out);
+  if (self.host_namespaces_text().empty() || std::memcmp(&ns, &host, sizeof(ns)) != 0)
+    return put_namespaces(ns, host, out);
   out.put(self.host_namespaces_text());
   return true;
 }

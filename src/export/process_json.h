@@ -71,7 +71,7 @@ class ProcessJson {
   ExecIdText exec_id_;
   ProcessJsonOptions options_;
   std::string host_namespaces_text_;
-  std::vector<Key> keys_;                // of a process with an image
+  std::vector<Key> keys_;  // of a process with an image
   std::vector<Key> keys_without_image_;
 };
 

@@ -25,7 +25,8 @@ class ProcessTextCache {
   const ProcessJson& json() const { return json_; }
 
   /// Appends the text of `process` in an event with this time.
-  void append(const event::ProcessRef& process, const event::EventTime& time, TimestampText& timestamp, JsonWriter& out);
+  void append(const event::ProcessRef& process, const event::EventTime& time, TimestampText& timestamp,
+              JsonWriter& out);
 
   /// The same for the process of an exec. What is special about one is not kept.
   void append(const event::ProcessRef& process, const event::BinaryProperties& properties, const event::EventTime& time,

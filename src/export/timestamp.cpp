@@ -53,7 +53,8 @@ void TimestampText::write_second(int64_t second) {
   const auto day = std::chrono::floor<days>(instant);
   const std::chrono::year_month_day date(day);
   const auto time = static_cast<unsigned>((instant - day).count());
-  const auto year = static_cast<unsigned>(static_cast<int>(date.year()));  // 1677 to 2262: what 64 bits of nanoseconds hold
+  // 1677 to 2262: what 64 bits of nanoseconds hold.
+  const auto year = static_cast<unsigned>(static_cast<int>(date.year()));
 
   std::memcpy(text_, "0000-00-00T00:00:00", kSecondSize);
   write_two_digits(text_, year / 100);

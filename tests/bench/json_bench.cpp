@@ -60,8 +60,14 @@ struct Case {
 const Case kCases[] = {
     {"bare", {.node_name = "edge-07.example.org"}, true},
     {"bare-cold", {.node_name = "edge-07.example.org"}, false},
-    {"cred-ns", {.node_name = "edge-07.example.org", .process = {.credentials = true, .namespaces = true, .host_namespaces = host_namespaces()}}, true},
-    {"cred-ns-cold", {.node_name = "edge-07.example.org", .process = {.credentials = true, .namespaces = true, .host_namespaces = host_namespaces()}}, false},
+    {"cred-ns",
+     {.node_name = "edge-07.example.org",
+      .process = {.credentials = true, .namespaces = true, .host_namespaces = host_namespaces()}},
+     true},
+    {"cred-ns-cold",
+     {.node_name = "edge-07.example.org",
+      .process = {.credentials = true, .namespaces = true, .host_namespaces = host_namespaces()}},
+     false},
 };
 
 /// `count` pairs of exec and exit. Without `repeat` no process occurs twice.
@@ -71,7 +77,8 @@ std::vector<event::Event> events(long count, bool repeat) {
     return process(998, kBoot - 90'000'000, {1, 1'490'000'000}, "/bin/bash", std::string("-c\0make -j2 all\0", 16));
   };
   const auto new_child = [](uint64_t start, event::ImageKey parent) {
-    return process(4120, start, parent, "/usr/bin/x86_64-linux-gnu-gcc-12", std::string("-O2\0-o\0main.o\0-c\0main.c\0", 24));
+    return process(4120, start, parent, "/usr/bin/x86_64-linux-gnu-gcc-12",
+                   std::string("-O2\0-o\0main.o\0-c\0main.c\0", 24));
   };
   event::ProcessRef parent = new_parent();
   for (long i = 0; i < count; ++i) {
@@ -82,7 +89,8 @@ std::vector<event::Event> events(long count, bool repeat) {
       child = new_child(start, parent->key);
       parent = new_parent();
     }
-    made.emplace_back(event::ProcessExit{.time = {start + 2'012'345, kWallOffset}, .process = child, .parent = parent, .code = 1 << 8});
+    made.emplace_back(event::ProcessExit{
+        .time = {start + 2'012'345, kWallOffset}, .process = child, .parent = parent, .code = 1 << 8});
     if (!repeat) parent = new_parent();
   }
   return made;
@@ -105,7 +113,8 @@ int main(int argc, char** argv) {
     JsonEncoder encoder(c.options);
     std::string text;
     if (argc < 3) {
-      std::printf("%-14s %zu bytes per pair\n", std::string(c.name).c_str(), encode_all(encoder, events(1, c.repeat), text));
+      std::printf("%-14s %zu bytes per pair\n", std::string(c.name).c_str(),
+                  encode_all(encoder, events(1, c.repeat), text));
     } else if (argv[1] == c.name) {
       const std::vector<event::Event> all = events(std::atol(argv[2]), c.repeat);
       encode_all(encoder, all, text);

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "export/event_queue.h"
 
-#include <doctest/doctest.h>
-
 #include <cstdint>
 #include <string>
 #include <utility>
 #include <vector>
+
+#include <doctest/doctest.h>
 
 #include "unit/export/builders.h"
 
@@ -58,7 +58,10 @@ TEST_CASE("what comes out, with a capacity of 4") {
       {"a whole batch finds no room", {"eeee", "xe"}, " 1 2 3 4;(5-6: 1 1 0);", {1, 1, 0}},
       {"losses of several batches are one", {"eeee", "x", "x", "e"}, " 1 2 3 4;(5-7: 1 2 0);", {1, 2, 0}},
       {"a batch larger than the queue", {"eeeeeeeee"}, " 1 2 3 4;(5-9: 5 0 0);", {5, 0, 0}},
-      {"own records find room behind a loss", {"eeee", "xnx", "n"}, " 1 2 3 4;(5-5: 0 1 0) 6;(7-7: 0 1 0) 8;", {0, 2, 0}},
+      {"own records find room behind a loss",
+       {"eeee", "xnx", "n"},
+       " 1 2 3 4;(5-5: 0 1 0) 6;(7-7: 0 1 0) 8;",
+       {0, 2, 0}},
       {"own records within a batch", {"eeenexn"}, " 1 2 3 4;(5-6: 1 1 0) 7;", {1, 1, 0}},
   };
   for (const Case& c : cases) {

@@ -3,26 +3,27 @@
 
 #include "export/json.h"
 
-#include <doctest/doctest.h>
-
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
+
+#include <doctest/doctest.h>
 
 #include "unit/export/builders.h"
 
 namespace redan::exporting {
 namespace {
 
-constexpr redan_namespaces kHostNamespaces{
-    {4026531838, 4026531839, 4026531841, 4026531836, 4026531836, 4026531840, 4026531834, 4026531834, 4026531835, 4026531837}};
+constexpr redan_namespaces kHostNamespaces{{4026531838, 4026531839, 4026531841, 4026531836, 4026531836, 4026531840,
+                                            4026531834, 4026531834, 4026531835, 4026531837}};
 
 /// All options on.
 JsonOptions all_options() {
-  return {.node_name = "edge-07",
-          .cluster_name = "prod-eu",
-          .process = {.credentials = true, .namespaces = true, .environment = true, .host_namespaces = kHostNamespaces}};
+  return {
+      .node_name = "edge-07",
+      .cluster_name = "prod-eu",
+      .process = {.credentials = true, .namespaces = true, .environment = true, .host_namespaces = kHostNamespaces}};
 }
 
 /// pid 1 in the reference's example.
@@ -46,7 +47,15 @@ event::Process shell() {
   image.cwd = "/srv/app";
   image.cgroup_name = "cri-containerd-aa11bb22cc33dd44ee55ff6600112233445566778899aabbccddeeff00112233.scope";
   image.uid = 1000;
-  image.cred = {.uid = 1000, .gid = 1000, .euid = 1000, .egid = 1000, .suid = 1000, .sgid = 1000, .fsuid = 1000, .fsgid = 1000, .auid = 1000};
+  image.cred = {.uid = 1000,
+                .gid = 1000,
+                .euid = 1000,
+                .egid = 1000,
+                .suid = 1000,
+                .sgid = 1000,
+                .fsuid = 1000,
+                .fsgid = 1000,
+                .auid = 1000};
   image.ns = kHostNamespaces;
   event::Process process = plain_process(image);
   process.key = {.tgid = 998, .time = 80'000'112'233'445};
@@ -65,9 +74,19 @@ event::Process sudo() {
   image.args = bytes("-u\0root\0/usr/bin/id\0");
   image.environment = bytes("TERM=xterm\0");
   image.uid = 0;
-  image.cred = {.uid = 1000, .gid = 1000, .euid = 0, .egid = 1000, .suid = 0, .sgid = 1000, .fsuid = 0, .fsgid = 0, .auid = 1000,
-                .permitted = 0b11000011, .effective = 0b11000011};
-  image.ns = {{4026532741, 4026532742, 4026532744, 4026532745, 4026532745, 4026532640, 4026531834, 4026531834, 4026532746, 4026531837}};
+  image.cred = {.uid = 1000,
+                .gid = 1000,
+                .euid = 0,
+                .egid = 1000,
+                .suid = 0,
+                .sgid = 1000,
+                .fsuid = 0,
+                .fsgid = 0,
+                .auid = 1000,
+                .permitted = 0b11000011,
+                .effective = 0b11000011};
+  image.ns = {{4026532741, 4026532742, 4026532744, 4026532745, 4026532745, 4026532640, 4026531834, 4026531834,
+               4026532746, 4026531837}};
   event::Process process = plain_process(image);
   process.key = {.tgid = 4120, .time = 81'230'045'512'345};
   process.parent = {.tgid = 998, .time = 80'000'112'233'445};
@@ -92,7 +111,8 @@ constexpr std::string_view kShellText =
 }  // namespace
 
 TEST_CASE("exec: the example of the reference, without what comes from Kubernetes") {
-  event::ProcessExec exec{.time = kTime, .process = share(sudo()), .parent = share(shell()), .ancestors = {share(systemd())}};
+  event::ProcessExec exec{
+      .time = kTime, .process = share(sudo()), .parent = share(shell()), .ancestors = {share(systemd())}};
   exec.properties = {.setuid = 0, .raised_setuid = true};
   // clang-format off
   CHECK(line_of(exec, all_options()) ==
@@ -146,14 +166,16 @@ TEST_CASE("exit: order of the fields, and the time in two places") {
   const std::string systemd_text(kSystemdText);
   CHECK(line_of(exit, {.node_name = "edge-07"}) ==
         R"({"process_exit":{"process":)" + std::string(kShellText) + R"(,"parent":)" + systemd_text +
-            R"(,"signal":"SIGKILL","status":1,"time":"2026-08-21T09:14:03.000200300Z","ancestors":[)" + systemd_text + "," +
-            systemd_text + R"(]},"node_name":"edge-07","time":"2026-08-21T09:14:03.000200300Z"})" + "\n");
+            R"(,"signal":"SIGKILL","status":1,"time":"2026-08-21T09:14:03.000200300Z","ancestors":[)" + systemd_text +
+            "," + systemd_text + R"(]},"node_name":"edge-07","time":"2026-08-21T09:14:03.000200300Z"})" + "\n");
 
   exit.code = 0;
   exit.ancestors.clear();
-  CHECK(line_of(exit, {.node_name = "edge-07"}) ==
-        R"({"process_exit":{"process":)" + std::string(kShellText) + R"(,"parent":)" + systemd_text +
-            R"(,"time":"2026-08-21T09:14:03.000200300Z"},"node_name":"edge-07","time":"2026-08-21T09:14:03.000200300Z"})" + "\n");
+  CHECK(
+      line_of(exit, {.node_name = "edge-07"}) ==
+      R"({"process_exit":{"process":)" + std::string(kShellText) + R"(,"parent":)" + systemd_text +
+          R"(,"time":"2026-08-21T09:14:03.000200300Z"},"node_name":"edge-07","time":"2026-08-21T09:14:03.000200300Z"})" +
+          "\n");
 }
 
 TEST_CASE("exit: signal and status are those of wait(2)") {
@@ -162,14 +184,16 @@ TEST_CASE("exit: signal and status are those of wait(2)") {
     std::optional<std::string> signal;
     std::optional<std::string> status;
   };
-  const char* const names[] = {"SIGHUP",  "SIGINT",    "SIGQUIT", "SIGILL",  "SIGTRAP", "SIGABRT", "SIGBUS",  "SIGFPE",
-                               "SIGKILL", "SIGUSR1",   "SIGSEGV", "SIGUSR2", "SIGPIPE", "SIGALRM", "SIGTERM", "SIGSTKFLT",
-                               "SIGCHLD", "SIGCONT",   "SIGSTOP", "SIGTSTP", "SIGTTIN", "SIGTTOU", "SIGURG",  "SIGXCPU",
-                               "SIGXFSZ", "SIGVTALRM", "SIGPROF", "SIGWINCH", "SIGIO",  "SIGPWR",  "SIGSYS"};
+  const char* const names[] = {"SIGHUP",  "SIGINT",    "SIGQUIT", "SIGILL",  "SIGTRAP",   "SIGABRT", "SIGBUS",
+                               "SIGFPE",  "SIGKILL",   "SIGUSR1", "SIGSEGV", "SIGUSR2",   "SIGPIPE", "SIGALRM",
+                               "SIGTERM", "SIGSTKFLT", "SIGCHLD", "SIGCONT", "SIGSTOP",   "SIGTSTP", "SIGTTIN",
+                               "SIGTTOU", "SIGURG",    "SIGXCPU", "SIGXFSZ", "SIGVTALRM", "SIGPROF", "SIGWINCH",
+                               "SIGIO",   "SIGPWR",    "SIGSYS"};
   std::vector<Case> cases = {{0, std::nullopt, std::nullopt},
                              {0x80 | 11, R"("SIGSEGV")", std::nullopt},  // with a core dump
                              {0x3ff00, std::nullopt, "255"}};
-  for (uint32_t status = 1; status < 256; ++status) cases.push_back({status << 8, std::nullopt, std::to_string(status)});
+  for (uint32_t status = 1; status < 256; ++status)
+    cases.push_back({status << 8, std::nullopt, std::to_string(status)});
   uint32_t number = 0;
   for (const char* name : names) cases.push_back({++number, '"' + std::string(name) + '"', std::nullopt});
   REQUIRE(number == 31);
@@ -193,11 +217,13 @@ TEST_CASE("redan: Redan's own records") {
                                         {"lockdown", false},
                                         {"btf", true},
                                         {"empty", ""},
+                                        {"process", event::ImageKey{.tgid = 4120, .time = 81'230'045'512'345}},
                                         {"odd \"name\"", "new\nline"}}};
-  CHECK(line_of(notice, {.node_name = "edge-07"}) ==
-        R"({"redan":{"kind":"start","version":"0.1.0","boots":"0","most":"18446744073709551615","lockdown":false,"btf":true,"empty":"")"
-        R"(,"odd \"name\"":"new\nline"},"node_name":"edge-07","time":"2026-08-21T09:14:02.512345678Z"})"
-        "\n");
+  CHECK(
+      line_of(notice, {.node_name = "edge-07"}) ==
+      R"({"redan":{"kind":"start","version":"0.1.0","boots":"0","most":"18446744073709551615","lockdown":false,"btf":true,"empty":"")"
+      R"(,"process":"ZWRnZS0wNzo4MTIzMDA0NTUxMjM0NTo0MTIw","odd \"name\"":"new\nline"},"node_name":"edge-07","time":"2026-08-21T09:14:02.512345678Z"})"
+      "\n");
   CHECK(line_of(event::Notice{.time = kTime, .kind = "ready"}, {.node_name = "n", .cluster_name = "c"}) ==
         R"({"redan":{"kind":"ready"},"node_name":"n","time":"2026-08-21T09:14:02.512345678Z","cluster_name":"c"})"
         "\n");

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // The pieces that lines are made of: strings, numbers, times, ids.
 
-#include <doctest/doctest.h>
-
 #include <cstdint>
 #include <limits>
 #include <string>
 #include <string_view>
+
+#include <doctest/doctest.h>
 
 #include "base/base64.h"
 #include "export/exec_id.h"
@@ -194,8 +194,10 @@ TEST_CASE("exec ids are base64 of node, time and pid") {
     char tail[ExecIdText::kMaxTailSize];
     return std::string(id.head()) + std::string(tail, id.write_tail(key, tail));
   };
-  CHECK(text(ExecIdText("edge-07"), {.tgid = 4120, .time = 81'230'045'512'345}) == "ZWRnZS0wNzo4MTIzMDA0NTUxMjM0NTo0MTIw");
-  CHECK(text(ExecIdText("edge-07"), {.tgid = 998, .time = 80'000'112'233'445}) == "ZWRnZS0wNzo4MDAwMDExMjIzMzQ0NTo5OTg=");
+  CHECK(text(ExecIdText("edge-07"), {.tgid = 4120, .time = 81'230'045'512'345}) ==
+        "ZWRnZS0wNzo4MTIzMDA0NTUxMjM0NTo0MTIw");
+  CHECK(text(ExecIdText("edge-07"), {.tgid = 998, .time = 80'000'112'233'445}) ==
+        "ZWRnZS0wNzo4MDAwMDExMjIzMzQ0NTo5OTg=");
   CHECK(text(ExecIdText("n"), {.tgid = 0, .time = 1}) == "bjoxOjA=");  // the pseudo process <kernel>
 
   // All lengths of the parts, against the plain encoder.

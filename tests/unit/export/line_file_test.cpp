@@ -1,14 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "export/line_file.h"
 
+#include <fcntl.h>
 #include <linux/fs.h>
+#include <signal.h>
 #include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
-
-#include <doctest/doctest.h>
-#include <fcntl.h>
-#include <signal.h>
 #include <unistd.h>
 
 #include <cstdint>
@@ -20,6 +18,8 @@
 #include <optional>
 #include <string>
 #include <thread>
+
+#include <doctest/doctest.h>
 
 namespace redan::exporting {
 namespace {
@@ -48,7 +48,7 @@ class TemporaryFolder {
 class IgnoredSignal {
  public:
   explicit IgnoredSignal(int signal) : signal_(signal), before_(::signal(signal, SIG_IGN)) {}
-  ~IgnoredSignal() { ::signal(signal_, before_); }
+  ~IgnoredSignal() { static_cast<void>(::signal(signal_, before_)); }
   IgnoredSignal(const IgnoredSignal&) = delete;
   IgnoredSignal& operator=(const IgnoredSignal&) = delete;
 
@@ -131,7 +131,8 @@ std::string drain(int fd) {
 /// `count` lines of different lengths.
 std::string many_lines(int count) {
   std::string lines;
-  for (int i = 0; i < count; ++i) lines += "{\"line\":" + std::to_string(i) + ",\"" + std::string(static_cast<size_t>(i % 200), 'x') + "\"}\n";
+  for (int i = 0; i < count; ++i)
+    lines += "{\"line\":" + std::to_string(i) + ",\"" + std::string(static_cast<size_t>(i % 200), 'x') + "\"}\n";
   return lines;
 }
 
@@ -230,15 +231,18 @@ TEST_CASE("a file that is not ours is left alone") {
   const std::string text = folder / "text";
   create(text, "some words");
   CHECK(LineFile::open({.path = text}).error() ==
-        Error{ErrorCode::kConfig, "export file " + text + ": it ends with something that is neither a line nor the beginning of an event; "
-                                  "end it with a line feed or choose another path"});
+        Error{ErrorCode::kConfig, "export file " + text +
+                                      ": it ends with something that is neither a line nor the beginning of an event; "
+                                      "end it with a line feed or choose another path"});
   CHECK(content(text) == "some words");
 
   const std::string large = folder / "large";
   create(large, "{");
   fs::resize_file(large, 17 << 20);
   CHECK(LineFile::open({.path = large}).error() ==
-        Error{ErrorCode::kConfig, "export file " + large + ": its last 16 MiB are not lines, so it is not an export file; choose another path"});
+        Error{ErrorCode::kConfig,
+              "export file " + large +
+                  ": its last 16 MiB are not lines, so it is not an export file; choose another path"});
   CHECK(fs::file_size(large) == 17 << 20);
 }
 
@@ -254,12 +258,15 @@ TEST_CASE("what cannot be opened: an error that names it and says what to do") {
     std::string problem;
   };
   const Case cases[] = {
-      {folder / "no/such/file.json", ErrorCode::kConfig, "the folder " + (folder / "no/such") + " does not exist; create it or choose another path"},
-      {"no-such-folder/file.json", ErrorCode::kConfig, "the folder no-such-folder does not exist; create it or choose another path"},
+      {folder / "no/such/file.json", ErrorCode::kConfig,
+       "the folder " + (folder / "no/such") + " does not exist; create it or choose another path"},
+      {"no-such-folder/file.json", ErrorCode::kConfig,
+       "the folder no-such-folder does not exist; create it or choose another path"},
       {folder / "", ErrorCode::kConfig, "it is a folder; name a file in it"},
       {"/", ErrorCode::kConfig, "it is a folder; name a file in it"},
       {folder / "file/file.json", ErrorCode::kConfig, "part of its path is not a folder; choose another path"},
-      {folder / "link", ErrorCode::kConfig, "it is a symbolic link to nothing; create what it points to or choose another path"},
+      {folder / "link", ErrorCode::kConfig,
+       "it is a symbolic link to nothing; create what it points to or choose another path"},
       {folder / "fifo", ErrorCode::kConfig, "nobody has this pipe open for reading; start its reader first"},
       {folder / name.c_str(), ErrorCode::kRuntime, "File name too long"},
   };
@@ -276,7 +283,8 @@ TEST_CASE("a full device: nothing is written, and the error says so") {
   for (int i = 0; i < 2; ++i) {
     const WriteResult result = file->write("{a}\n");
     CHECK(result.written == 0);
-    CHECK(result.error == Error{ErrorCode::kRuntime, "export file /dev/full: no space left on its file system; free some"});
+    CHECK(result.error ==
+          Error{ErrorCode::kRuntime, "export file /dev/full: no space left on its file system; free some"});
     CHECK_FALSE(result.gone);
   }
 }
@@ -300,7 +308,8 @@ TEST_CASE("a disk that gets full: the file is cut back to whole lines, and the r
     CHECK(result.written == whole);
     CHECK(result.error.has_value() == (limit < lines.size()));
     if (result.error) {
-      CHECK(result.error->message == "export file " + path + ": it has reached the file size limit; rotate it or raise the limit (ulimit -f)");
+      CHECK(result.error->message ==
+            "export file " + path + ": it has reached the file size limit; rotate it or raise the limit (ulimit -f)");
     }
     CHECK(content(path) == "{before}\n" + lines.substr(0, whole));
     const WriteResult rest = file->write(std::string_view(lines).substr(result.written));

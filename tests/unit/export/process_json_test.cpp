@@ -3,14 +3,14 @@
 
 #include "export/process_json.h"
 
-#include <doctest/doctest.h>
-
 #include <cstdint>
 #include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include <doctest/doctest.h>
 
 #include "unit/export/builders.h"
 
@@ -21,24 +21,24 @@ using Text = std::optional<std::string>;
 
 constexpr Text kAbsent = std::nullopt;
 
-const JsonOptions kBare{.node_name = "n"};
-const JsonOptions kWithCredentials{.node_name = "n", .process = {.credentials = true}};
+JsonOptions with_credentials() { return {.node_name = "n", .process = {.credentials = true}}; }
 
 /// A field of the process of an exec, as it is written.
-Text field(const event::Process& process, std::string_view name, const JsonOptions& options = kBare) {
+Text field(const event::Process& process, std::string_view name, const JsonOptions& options = {.node_name = "n"}) {
   return member(line_of(exec_of(process), options), "process_exec", "process", name);
 }
 
 /// The same for a process with this image.
-Text image_field(const event::Image& image, std::string_view name, const JsonOptions& options = kBare) {
+Text image_field(const event::Image& image, std::string_view name, const JsonOptions& options = {.node_name = "n"}) {
   return field(plain_process(image), name, options);
 }
 
 }  // namespace
 
 TEST_CASE("the least that a process has") {
-  CHECK(*member(line_of(exec_of(plain_process())), "process_exec", "process") ==
-        R"({"exec_id":"bjo1Ojc=","pid":7,"uid":0,"start_time":"2026-08-20T10:40:12.466833333Z","auid":1000,"tid":7,"in_init_tree":false})");
+  CHECK(
+      *member(line_of(exec_of(plain_process())), "process_exec", "process") ==
+      R"({"exec_id":"bjo1Ojc=","pid":7,"uid":0,"start_time":"2026-08-20T10:40:12.466833333Z","auid":1000,"tid":7,"in_init_tree":false})");
 }
 
 TEST_CASE("wrappers print zero") {
@@ -59,8 +59,9 @@ TEST_CASE("a process without an image: only what is known of it") {
   process.image = nullptr;
   process.flags = event::kFlagMiss;
   const JsonOptions all{.node_name = "n", .process = {.credentials = true, .namespaces = true, .environment = true}};
-  CHECK(*member(line_of(exec_of(process), all), "process_exec", "process") ==
-        R"({"exec_id":"bjo1Ojc=","pid":7,"flags":"miss","start_time":"2026-08-20T10:40:12.466833333Z","tid":7,"in_init_tree":false})");
+  CHECK(
+      *member(line_of(exec_of(process), all), "process_exec", "process") ==
+      R"({"exec_id":"bjo1Ojc=","pid":7,"flags":"miss","start_time":"2026-08-20T10:40:12.466833333Z","tid":7,"in_init_tree":false})");
 }
 
 TEST_CASE("uid is the image's, auid that of the credentials") {
@@ -115,7 +116,9 @@ TEST_CASE("arguments are joined by one space") {
       {"a space alone", bytes(" \0"), R"(" \" \"")"},
       {"quotes inside are not escaped twice", bytes("say \"hi\"\0it's\0"), R"(" \"say \"hi\"\" it's")"},
       {"tab and newline are no spaces", bytes("a\tb\0c\nd\0"), R"("a\tb c\nd")"},
-      {"as recorded", bytes("\0two words\0quo\"te\0back\\slash\0tab\there\0new\nline\0caf\xc3\xa9\0" "bad\xff\xfe\0"),
+      {"as recorded",
+       bytes("\0two words\0quo\"te\0back\\slash\0tab\there\0new\nline\0caf\xc3\xa9\0"
+             "bad\xff\xfe\0"),
        R"(" \"two words\" quo\"te back\\slash tab\there new\nline café bad)"
        "\uFFFD\""},
   };
@@ -269,7 +272,7 @@ TEST_CASE("cap: sets by name, ascending, unknown ones as numbers") {
     CAPTURE(c.name);
     event::Image image;
     image.cred = c.cred;
-    CHECK(image_field(image, "cap", kWithCredentials) == c.cap);
+    CHECK(image_field(image, "cap", with_credentials()) == c.cap);
     CHECK(image_field(image, "cap") == kAbsent);
   }
 
@@ -278,7 +281,7 @@ TEST_CASE("cap: sets by name, ascending, unknown ones as numbers") {
     const size_t end = std::min(all.find(',', at), all.size());
     event::Image image;
     image.cred.permitted = uint64_t{1} << number;
-    CHECK(image_field(image, "cap", kWithCredentials) == R"({"permitted":[)" + all.substr(at, end - at) + "]}");
+    CHECK(image_field(image, "cap", with_credentials()) == R"({"permitted":[)" + all.substr(at, end - at) + "]}");
     at = end + 1;
   }
   CHECK(number == 41);
@@ -298,10 +301,12 @@ TEST_CASE("ns: is_host says what is shared with pid 1, and what the kernel lacks
        R"(,"pid":{"inum":14,"is_host":true},"pid_for_children":{"inum":15,"is_host":true},"net":{"inum":16,"is_host":true})"
        R"(,"time":{"inum":17,"is_host":true},"time_for_children":{"inum":18,"is_host":true},"cgroup":{"inum":19,"is_host":true})"
        R"(,"user":{"inum":20,"is_host":true}})"},
-      {"none of the host's", {{1, 2, 3, 4, 5, 6, 7, 8, 9, 4294967295}},
+      {"none of the host's",
+       {{1, 2, 3, 4, 5, 6, 7, 8, 9, 4294967295}},
        R"({"uts":{"inum":1},"ipc":{"inum":2},"mnt":{"inum":3},"pid":{"inum":4},"pid_for_children":{"inum":5},"net":{"inum":6})"
        R"(,"time":{"inum":7},"time_for_children":{"inum":8},"cgroup":{"inum":9},"user":{"inum":4294967295}})"},
-      {"no time namespaces, own network", {{11, 12, 13, 14, 15, 99, 0, 0, 19, 20}},
+      {"no time namespaces, own network",
+       {{11, 12, 13, 14, 15, 99, 0, 0, 19, 20}},
        R"({"uts":{"inum":11,"is_host":true},"ipc":{"inum":12,"is_host":true},"mnt":{"inum":13,"is_host":true})"
        R"(,"pid":{"inum":14,"is_host":true},"pid_for_children":{"inum":15,"is_host":true},"net":{"inum":99})"
        R"(,"cgroup":{"inum":19,"is_host":true},"user":{"inum":20,"is_host":true}})"},
@@ -342,7 +347,7 @@ TEST_CASE("process_credentials: all eight ids, and the secure bits that have a n
     CAPTURE(c.name);
     event::Image image;
     image.cred = c.cred;
-    CHECK(image_field(image, "process_credentials", kWithCredentials) == c.text);
+    CHECK(image_field(image, "process_credentials", with_credentials()) == c.text);
     CHECK(image_field(image, "process_credentials") == kAbsent);
   }
 }
@@ -357,11 +362,18 @@ TEST_CASE("binary_properties: only of the process of an exec, only with credenti
       {"nothing", {}, kAbsent},
       {"setuid root", {.setuid = 0}, R"({"setuid":0})"},
       {"setgid", {.setgid = 4294967295}, R"({"setgid":4294967295})"},
-      {"file capabilities", {.raised_file_caps = true}, R"({"privileges_changed":["PRIVILEGES_RAISED_EXEC_FILE_CAP"]})"},
+      {"file capabilities",
+       {.raised_file_caps = true},
+       R"({"privileges_changed":["PRIVILEGES_RAISED_EXEC_FILE_CAP"]})"},
       {"memfd", {.unlinked_inode = 65}, R"({"file":{"inode":{"number":"65","links":0}}})"},
       {"inode 0", {.unlinked_inode = 0}, R"({"file":{"inode":{"links":0}}})"},
       {"everything",
-       {.setuid = 0, .setgid = 0, .raised_file_caps = true, .raised_setuid = true, .raised_setgid = true, .unlinked_inode = ~uint64_t{0}},
+       {.setuid = 0,
+        .setgid = 0,
+        .raised_file_caps = true,
+        .raised_setuid = true,
+        .raised_setgid = true,
+        .unlinked_inode = ~uint64_t{0}},
        R"({"setuid":0,"setgid":0,"privileges_changed":["PRIVILEGES_RAISED_EXEC_FILE_CAP","PRIVILEGES_RAISED_EXEC_FILE_SETUID")"
        R"(,"PRIVILEGES_RAISED_EXEC_FILE_SETGID"],"file":{"inode":{"number":"18446744073709551615","links":0}}})"},
   };
@@ -371,7 +383,7 @@ TEST_CASE("binary_properties: only of the process of an exec, only with credenti
     exec.parent = exec.process;
     exec.ancestors = {exec.process};
     exec.properties = c.properties;
-    const std::string line = line_of(exec, kWithCredentials);
+    const std::string line = line_of(exec, with_credentials());
     CHECK(member(line, "process_exec", "process", "binary_properties") == c.text);
     CHECK(member(line, "process_exec", "parent", "binary_properties") == kAbsent);
     CHECK(member(line, "process_exec", "ancestors")->find("binary_properties") == std::string::npos);
@@ -397,7 +409,9 @@ TEST_CASE("environment_variables: pairs of name and value, those that are asked 
       {"no equals sign", bytes("odd\0"), {}, R"([{"Key":"invalid","Value":"odd"}])"},
       {"empty string", bytes("\0A=1\0"), {}, R"([{"Key":"invalid"},{"Key":"A","Value":"1"}])"},
       {"escaped", bytes("A=\"\n\xff\0"), {}, "[{\"Key\":\"A\",\"Value\":\"\\\"\\n\uFFFD\"}]"},
-      {"filtered", bytes("A=1\0LD_PRELOAD=/x.so\0B=2\0"), {"LD_PRELOAD", "B"},
+      {"filtered",
+       bytes("A=1\0LD_PRELOAD=/x.so\0B=2\0"),
+       {"LD_PRELOAD", "B"},
        R"([{"Key":"LD_PRELOAD","Value":"/x.so"},{"Key":"B","Value":"2"}])"},
       {"names match whole", bytes("AB=1\0A=2\0"), {"A"}, R"([{"Key":"A","Value":"2"}])"},
       {"nothing left", bytes("A=1\0"), {"B"}, kAbsent},
