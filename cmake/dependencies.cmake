@@ -47,8 +47,5 @@ redan_find_header(spdlog/spdlog.h libspdlog-dev)
 redan_dependency(spdlog redan::fmt Threads::Threads)
 target_compile_definitions(redan_spdlog INTERFACE SPDLOG_HEADER_ONLY SPDLOG_FMT_EXTERNAL)
 
-redan_find_header(CLI/CLI.hpp libcli11-dev)
-redan_dependency(cli11)
-
 redan_find_header(doctest/doctest.h doctest-dev)
 redan_dependency(doctest)

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// A walk over argv by the two tables of flags. Not CLI11: its 2.1.2 reads the word after `--flag=` as the value of that
-// flag, and the next flag as the value of one whose value was forgotten, so that neither can be told to the user.
+// glibc's getopt_long over the two tables of flags. Not CLI11: its 2.1.2 reads the word after `--flag=` as the value of
+// that flag, and the next flag as the value of one whose value was forgotten, so that neither can be told to the user.
 #include "agent/command_line.h"
+
+#include <getopt.h>
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 #include "agent/command_line_verbs.h"
 #include "agent/options_values.h"
@@ -13,10 +16,15 @@
 namespace redan::agent {
 namespace {
 
+struct Operand {
+  std::string text;
+  std::string after_switch;  // the flag before it, if that was true or false and had no value
+};
+
 // The words after the verb, sorted.
 struct Words {
   std::vector<Flag> flags;  // each option at most once
-  std::vector<std::string> operands;
+  std::vector<Operand> operands;
   std::optional<std::chrono::nanoseconds> duration;
   bool json = false;
   bool show_config = false;
@@ -63,85 +71,135 @@ constexpr std::array kOtherFlagActions = {
     OtherFlagAction{"version", set_switch<&Words::version>},
 };
 
-// Reads the words of one command.
+// A flag of any command: one of the two is set.
+struct KnownFlag {
+  const Option* option = nullptr;
+  const OtherFlag* other = nullptr;
+
+  std::string_view name() const { return option ? option->name : other->name; }
+  uint8_t verbs() const { return option ? option->verbs : other->verbs; }
+  bool takes_value() const { return option ? !is_bool(*option) : !other->value_name.empty(); }
+  std::string allowed() const { return option ? allowed_values(*option) : std::string(other->allowed); }
+};
+
+// The flags of all commands, so that one at the wrong command is told from one that does not exist.
+std::vector<KnownFlag> known_flags() {
+  std::vector<KnownFlag> flags;
+  for (const Option& option : options()) flags.push_back({.option = &option});
+  for (const OtherFlag& other : other_flags()) flags.push_back({.other = &other});
+  return flags;
+}
+
+// Reads the words of one command; arguments[0] is its name. getopt_long works on global variables: one reader at a time
+// in the whole process, and read() only once.
 class WordReader {
  public:
   WordReader(const Verb& verb, std::span<const char* const> arguments)
-      : verb_(verb), who_("redan " + std::string(verb.name)), arguments_(arguments) {}
+      : verb_(verb), who_("redan " + std::string(verb.name)), arguments_(arguments), known_(known_flags()) {}
 
   Result<Words> read() {
-    while (next_ < arguments_.size()) {
-      const std::string_view word = arguments_[next_++];
-      if (word == "--") {
-        while (next_ < arguments_.size()) words_.operands.emplace_back(arguments_[next_++]);
-      } else if (word.starts_with("--")) {
-        REDAN_TRY(long_flag(word.substr(2)));
-      } else if (word.starts_with('-') && word.size() > 1) {
-        REDAN_TRY(short_flag(word));
-      } else {
-        words_.operands.emplace_back(word);
-      }
+    // getopt_long takes char* for the sake of old programs; it writes to no word, and in this order moves none.
+    std::vector<char*> words;
+    for (const char* word : arguments_) words.push_back(const_cast<char*>(word));
+    words.push_back(nullptr);
+    const std::string letters = short_flags();
+    const std::vector<option> names = long_flags();
+
+    opterr = 0;
+    optind = 0;  // start anew
+    while (true) {
+      // Several short flags may share a word, which optind leaves only after the last of them.
+      const std::string_view word = word_at(std::max(optind, 1));
+      const int code =
+          ::getopt_long(static_cast<int>(arguments_.size()), words.data(), letters.c_str(), names.data(), nullptr);
+      if (code == -1) break;
+      if (code == kOperand)
+        words_.operands.push_back({optarg, std::exchange(switch_before_, "")});
+      else
+        REDAN_TRY(flag(word, code));
     }
+    for (const char* word : arguments_.subspan(static_cast<size_t>(optind)))  // after `--`
+      words_.operands.push_back({word, ""});
     // Whoever asks for help need not have the rest right.
     if (!words_.help && !words_.version) REDAN_TRY(check_operands());
     return std::move(words_);
   }
 
  private:
-  using Value = std::optional<std::string_view>;
+  // What getopt_long returns: these, a letter, or kFirstLong and an index of known_.
+  static constexpr int kOperand = 1;
+  static constexpr int kNoValue = ':';
+  static constexpr int kUnknown = '?';
+  static constexpr int kFirstLong = 256;
 
-  Result<void> long_flag(std::string_view word) {
-    const size_t equals = std::min(word.find('='), word.size());
-    const std::string_view name = word.substr(0, equals);
-    const Value given = equals < word.size() ? Value(word.substr(equals + 1)) : std::nullopt;
+  std::string_view word_at(int index) const {
+    return static_cast<size_t>(index) < arguments_.size() ? arguments_[static_cast<size_t>(index)] : "";
+  }
 
-    if (const Option* option = find_option(name)) {
-      if (option->verbs & verb_.set) return option_flag(*option, given);
-      return elsewhere(name, option->verbs);
+  // `-`: operands come in their place among the flags, whatever POSIXLY_CORRECT says. `:`: a missing value is told from
+  // an unknown flag.
+  std::string short_flags() const {
+    std::string letters = "-:";
+    for (const OtherFlag& other : other_flags())
+      if (!other.short_name.empty() && (other.verbs & verb_.set))
+        letters += std::string(other.short_name) + (other.value_name.empty() ? "" : ":");
+    return letters;
+  }
+
+  // The names are those of the tables: literals, so they end with a NUL.
+  std::vector<option> long_flags() const {
+    std::vector<option> flags;
+    int code = kFirstLong;
+    for (const KnownFlag& known : known_)
+      flags.push_back({.name = known.name().data(),
+                       .has_arg = known.takes_value() ? required_argument : optional_argument,
+                       .flag = nullptr,
+                       .val = code++});
+    flags.push_back({});
+    return flags;
+  }
+
+  // What getopt_long made of `word`.
+  Result<void> flag(std::string_view word, int code) {
+    const bool is_missing = code == kNoValue;
+    if (is_missing) code = optopt;
+    const bool is_long = word.starts_with("--");
+    // The letter is that of the code: `word` may have several.
+    const std::string name =
+        is_long ? std::string(word.substr(2, word.find('=') - 2)) : std::string(1, static_cast<char>(code));
+    if (code == kUnknown) return is_long ? unknown(name) : usage_error(who_, unknown_flag(word) + see_help(who_, ""));
+
+    const KnownFlag& known = is_long ? known_[static_cast<size_t>(code - kFirstLong)] : known_short(name);
+    if (is_long && known.name() != name) return unknown(name);  // getopt_long takes abbreviations
+    if (!(known.verbs() & verb_.set)) return elsewhere(known);
+    const std::string spelling = (is_long ? "--" : "-") + name;
+    // getopt_long takes any word as the value that a flag needs, the next flag as well.
+    const bool is_next_word = optarg && optarg == arguments_[static_cast<size_t>(optind) - 1];
+    if (is_missing || (is_next_word && std::string_view(optarg).starts_with("--")))
+      return usage_error(who_, spelling + ": found no value, allowed: " + known.allowed());
+
+    const bool is_switch = is_long && !optarg && !known.takes_value();
+    switch_before_ = is_switch ? spelling : "";
+    std::string_view text = optarg ? optarg : "true";
+    if (!is_long && !is_next_word && text.starts_with('=')) text.remove_prefix(1);  // -o=json
+    return set(known, spelling, text);
+  }
+
+  const KnownFlag& known_short(std::string_view letter) const {
+    return *std::ranges::find_if(known_, [&](const KnownFlag& k) { return k.other && k.other->short_name == letter; });
+  }
+
+  Result<void> set(const KnownFlag& known, const std::string& spelling, std::string_view text) {
+    if (known.option) {
+      AgentOptions checked;
+      if (const auto done = set_option(*known.option, text, checked); !done)
+        return usage_error(who_, spelling + ": " + done.error().message);
+      keep(*known.option, text);
+      return {};
     }
-    const auto other = std::ranges::find(other_flags(), name, &OtherFlag::name);
-    if (other == other_flags().end()) return unknown(name);
-    if (!(other->verbs & verb_.set)) return elsewhere(name, other->verbs);
-    return other_flag(*other, "--" + std::string(name), given);
-  }
-
-  // -o json, -ojson, -o=json
-  Result<void> short_flag(std::string_view word) {
-    const auto other = std::ranges::find(other_flags(), word.substr(1, 1), &OtherFlag::short_name);
-    const bool is_known = other != other_flags().end() && (other->verbs & verb_.set);
-    const std::string_view rest = word.substr(2);
-    if (!is_known || (other->value_name.empty() && !rest.empty()))
-      return usage_error(who_, "unknown flag " + in_quotes(word) + see_help(who_, ""));
-    const Value given = rest.empty() ? std::nullopt : Value(rest.substr(rest.starts_with('=') ? 1 : 0));
-    return other_flag(*other, std::string(word.substr(0, 2)), given);
-  }
-
-  Result<void> option_flag(const Option& option, Value given) {
-    const std::string flag = "--" + std::string(option.name);
-    const bool takes_value = !is_bool(option);
-    if (!takes_value && !given) switch_before_ = next_;
-    REDAN_ASSIGN(const std::string_view text, value_of(flag, given, takes_value, allowed_values(option)));
-    AgentOptions checked;
-    if (const auto set = set_option(option, text, checked); !set)
-      return usage_error(who_, flag + ": " + set.error().message);
-    keep(option, text);
-    return {};
-  }
-
-  Result<void> other_flag(const OtherFlag& other, const std::string& flag, Value given) {
-    const auto action = std::ranges::find(kOtherFlagActions, other.name, &OtherFlagAction::name);
-    REDAN_ASSIGN(const std::string_view text, value_of(flag, given, !other.value_name.empty(), other.allowed));
+    const auto action = std::ranges::find(kOtherFlagActions, known.name(), &OtherFlagAction::name);
     if (action->set(words_, text)) return {};
-    return usage_error(who_, flag + ": found " + in_quotes(text) + ", allowed: " + std::string(other.allowed));
-  }
-
-  // The value after `=`, "true" for a flag that takes none, or the next word unless that is a flag itself.
-  Result<std::string_view> value_of(const std::string& flag, Value given, bool takes_value, std::string_view allowed) {
-    if (given) return *given;
-    if (!takes_value) return std::string_view("true");
-    const bool there_is_one = next_ < arguments_.size() && !std::string_view(arguments_[next_]).starts_with("--");
-    if (there_is_one) return std::string_view(arguments_[next_++]);
-    return usage_error(who_, flag + ": found no value, allowed: " + std::string(allowed));
+    return usage_error(who_, spelling + ": found " + in_quotes(text) + ", allowed: " + known.allowed());
   }
 
   // Of a flag that is given again, the last value counts; lists get longer.
@@ -155,36 +213,34 @@ class WordReader {
       flag->text = text;
   }
 
-  Error elsewhere(std::string_view name, uint8_t verbs_of_flag) {
+  Error elsewhere(const KnownFlag& known) const {
     std::string commands;
     for (const Verb& verb : verbs())
-      if (verbs_of_flag & verb.set) commands += (commands.empty() ? "redan " : ", redan ") + std::string(verb.name);
-    return usage_error(who_, "'--" + std::string(name) + "' is a flag of " + commands + " only" + see_help(who_, ""));
+      if (known.verbs() & verb.set) commands += (commands.empty() ? "redan " : ", redan ") + std::string(verb.name);
+    return usage_error(who_,
+                       "'--" + std::string(known.name()) + "' is a flag of " + commands + " only" + see_help(who_, ""));
   }
 
-  Error unknown(std::string_view name) {
+  static std::string unknown_flag(std::string_view word) { return "unknown flag " + in_quotes(word); }
+
+  Error unknown(std::string_view name) const {
     std::vector<std::string_view> names;
-    for (const Option& option : options())
-      if (option.verbs & verb_.set) names.push_back(option.name);
-    for (const OtherFlag& other : other_flags())
-      if (other.verbs & verb_.set) names.push_back(other.name);
-    return usage_error(
-        who_, "unknown flag " + in_quotes("--" + std::string(name)) + see_help(who_, did_you_mean(name, names, "--")));
+    for (const KnownFlag& known : known_)
+      if (known.verbs() & verb_.set) names.push_back(known.name());
+    return usage_error(who_, unknown_flag("--" + std::string(name)) + see_help(who_, did_you_mean(name, names, "--")));
   }
 
-  Result<void> check_operands() {
+  Result<void> check_operands() const {
     const size_t wanted = verb_.operand.empty() ? 0 : 1;
     if (words_.operands.size() > wanted) {
-      const std::string& word = words_.operands[wanted];
+      const auto& [word, after_switch] = words_.operands[wanted];
       // `--enable-process-cred false`: the second word is none of the flag's.
-      const bool after_switch =
-          switch_before_ && *switch_before_ < arguments_.size() && arguments_[*switch_before_] == word;
-      const bool is_value = after_switch && parse_bool(word);
-      const std::string flag = is_value ? arguments_[*switch_before_ - 1] : "";
-      return usage_error(who_, "unexpected word " + in_quotes(word) +
-                                   see_help(who_, is_value ? "; did you mean '" + flag + "=" + word + "'?" : ""));
+      const bool is_value = !after_switch.empty() && parse_bool(word);
+      return usage_error(who_,
+                         "unexpected word " + in_quotes(word) +
+                             see_help(who_, is_value ? "; did you mean '" + after_switch + "=" + word + "'?" : ""));
     }
-    const bool is_missing = wanted == 1 && (words_.operands.empty() || words_.operands[0].empty());
+    const bool is_missing = wanted == 1 && (words_.operands.empty() || words_.operands[0].text.empty());
     // --show-config is about the options; no file is touched.
     if (is_missing && !words_.show_config)
       return usage_error(
@@ -195,8 +251,8 @@ class WordReader {
   const Verb& verb_;
   std::string who_;
   std::span<const char* const> arguments_;
-  size_t next_ = 0;
-  std::optional<size_t> switch_before_;  // index of the word after the last flag that was given as a switch
+  std::vector<KnownFlag> known_;
+  std::string switch_before_;  // see Operand
   Words words_;
 };
 
@@ -204,7 +260,7 @@ Result<Command> replay_command(const Words& words) {
   REDAN_ASSIGN(Configuration configuration, configure_offline(words.flags));
   const bool is_given = configuration.source(*find_option("export-filename")) != kDefaultSource;
   if (!is_given) configuration.options.export_filename = "-";
-  return Command(ReplayCommand{.file = words.operands[0], .options = configuration.options});
+  return Command(ReplayCommand{.file = words.operands[0].text, .options = configuration.options});
 }
 
 // Files and environment are for all commands; what they say to another command is not for this one. (Were it otherwise,
@@ -230,8 +286,8 @@ Result<Command> live_command(const Verb& verb, const Words& words, const Environ
   if (words.show_config) return Command(PrintText{.text = show_configuration(configuration, verb.set)});
   if (verb.set == kAgent) return Command(AgentCommand{std::move(configuration)});
   if (verb.set == kFeatures) return Command(FeaturesCommand{.json = words.json, .options = configuration.options});
-  return Command(
-      RecordCommand{.file = words.operands[0], .duration = words.duration, .configuration = std::move(configuration)});
+  return Command(RecordCommand{
+      .file = words.operands[0].text, .duration = words.duration, .configuration = std::move(configuration)});
 }
 
 // What stands where a command should.
@@ -260,7 +316,7 @@ Result<Command> parse_command_line(int argc, const char* const* argv, const Envi
   if (!verb) return no_verb(word);
   if (asks_help) return Command(PrintText{.text = verb_help(*verb)});
 
-  REDAN_ASSIGN(const Words words, WordReader(*verb, arguments.subspan(2)).read());
+  REDAN_ASSIGN(const Words words, WordReader(*verb, arguments.subspan(1)).read());
   if (words.help) return Command(PrintText{.text = verb_help(*verb)});
   if (words.version) return Command(PrintText{.text = version_text()});
   if (verb->set == kReplay) return replay_command(words);

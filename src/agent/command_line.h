@@ -48,7 +48,7 @@ using Command = std::variant<PrintText, AgentCommand, RecordCommand, ReplayComma
 
 /// The command that argv (argv[0] included) asks for. Reads the configuration files of commands that have any.
 /// Errors: kUsage, one line that starts with "redan COMMAND: " and names the flag or word and what is allowed; what
-/// configure() says, which may be several lines.
+/// configure() says, which may be several lines. One thread at a time: getopt_long has global state.
 Result<Command> parse_command_line(int argc, const char* const* argv, const EnvironmentView& environment);
 
 }  // namespace redan::agent

@@ -15,7 +15,9 @@ using redan::Result;
 using redan::exit_code;
 
 int fail(const redan::Error& error) {
-  std::fprintf(stderr, "redan: %s\n", error.message.c_str());
+  // What is said about the command line starts with the command: "redan agent: …".
+  const bool is_named = error.message.starts_with("redan ") || error.message.starts_with("redan:");
+  std::fprintf(stderr, "%s%s\n", is_named ? "" : "redan: ", error.message.c_str());
   return exit_code(error.code);
 }
 

@@ -106,7 +106,7 @@ std::string words_text(std::span<const std::string_view> words) {
 }
 
 Refused assign(const WordField& kind, std::string_view text, AgentOptions& into) {
-  const auto word = std::ranges::find(kind.words, text);
+  const auto word = std::ranges::find(kind.words, text == kind.synonym ? kind.meant : text);
   if (word == kind.words.end()) return std::string(text);
   kind.set(into, static_cast<size_t>(word - kind.words.begin()));
   return std::nullopt;

@@ -109,6 +109,8 @@ struct WordField {
   std::span<const std::string_view> words;  ///< in the order of the enum
   void (*set)(AgentOptions&, size_t index);
   size_t (*get)(const AgentOptions&);
+  std::string_view synonym = "";  ///< is read as `meant`, one of the words, and not printed
+  std::string_view meant = "";
 };
 struct WordListField {
   std::span<const std::string_view> words;  ///< in the order of the enum

@@ -21,11 +21,14 @@ constexpr std::array<std::string_view, 7> kAncestorKinds = {"base",   "kprobe", 
                                                             "uprobe", "lsm",    "usdt"};
 
 template <auto Member>
-constexpr WordField word_field(std::span<const std::string_view> words) {
+constexpr WordField word_field(std::span<const std::string_view> words, std::string_view synonym = "",
+                               std::string_view meant = "") {
   using Enum = std::remove_cvref_t<decltype(std::declval<AgentOptions>().*Member)>;
   return {.words = words,
           .set = [](AgentOptions& into, size_t index) { into.*Member = static_cast<Enum>(index); },
-          .get = [](const AgentOptions& from) { return static_cast<size_t>(from.*Member); }};
+          .get = [](const AgentOptions& from) { return static_cast<size_t>(from.*Member); },
+          .synonym = synonym,
+          .meant = meant};
 }
 
 template <auto Member>
@@ -68,7 +71,7 @@ constexpr std::array kOptions = {
 
     Option{.name = "log-level",
            .group = OptionGroup::kGeneral,
-           .field = word_field<&AgentOptions::log_level>(kLogLevels),
+           .field = word_field<&AgentOptions::log_level>(kLogLevels, "warning", "warn"),
            .value_name = "LEVEL",
            .help = "The least important messages that the agent's own log shows",
            .verbs = kEverywhere},

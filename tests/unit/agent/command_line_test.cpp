@@ -4,6 +4,7 @@
 #include <sys/utsname.h>
 
 #include <algorithm>
+#include <cstdlib>
 
 #include <doctest/doctest.h>
 
@@ -111,6 +112,12 @@ TEST_CASE("each mistake has its line") {
        "redan agent: unknown flag '--export-filname'; did you mean '--export-filename'? see 'redan agent --help'"},
       {{"agent", "--export_filename=x"},
        "redan agent: unknown flag '--export_filename'; did you mean '--export-filename'? see 'redan agent --help'"},
+      {{"agent", "--log-lev", "debug"},
+       "redan agent: unknown flag '--log-lev'; did you mean '--log-level'? see 'redan agent --help'"},
+      {{"agent", "--enable-process-environment=true"},
+       "redan agent: unknown flag '--enable-process-environment'; did you mean "
+       "'--enable-process-environment-variables'? see 'redan agent --help'"},
+      {{"agent", "--="}, "redan agent: unknown flag '--'; see 'redan agent --help'"},
       {{"agent", "--zzzzzzzz"}, "redan agent: unknown flag '--zzzzzzzz'; see 'redan agent --help'"},
       {{"agent", "-x"}, "redan agent: unknown flag '-x'; see 'redan agent --help'"},
       {{"agent", "-hx"}, "redan agent: unknown flag '-hx'; see 'redan agent --help'"},
@@ -118,6 +125,7 @@ TEST_CASE("each mistake has its line") {
       {{"agent", "--btf"}, "redan agent: --btf: found no value, allowed: text of at most 4095 bytes"},
       {{"agent", "--btf", "--log-level=debug"},
        "redan agent: --btf: found no value, allowed: text of at most 4095 bytes"},
+      {{"record", "--btf", "--", "a"}, "redan record: --btf: found no value, allowed: text of at most 4095 bytes"},
       {{"agent", "--heartbeat-interval", "-1s"},
        "redan agent: --heartbeat-interval: found '-1s', allowed: a duration such as 30s or 1m30s, from 100ms to 720h, "
        "or 0 for off"},
@@ -125,6 +133,8 @@ TEST_CASE("each mistake has its line") {
       {{"agent", "--", "--btf"}, "redan agent: unexpected word '--btf'; see 'redan agent --help'"},
       {{"agent", "--enable-process-cred", "false"},
        "redan agent: unexpected word 'false'; did you mean '--enable-process-cred=false'? see 'redan agent --help'"},
+      {{"record", "a", "--enable-process-cred=true", "false"},
+       "redan record: unexpected word 'false'; see 'redan record --help'"},
       {{"agent", "--duration", "1s"},
        "redan agent: '--duration' is a flag of redan record only; see 'redan agent --help'"},
       {{"agent", "--show-config=maybe"}, "redan agent: --show-config: found 'maybe', allowed: true or false"},
@@ -139,6 +149,10 @@ TEST_CASE("each mistake has its line") {
       {{"replay", "a", "--btf=x"},
        "redan replay: '--btf' is a flag of redan agent, redan features, redan record only; see 'redan replay --help'"},
       {{"features", "-o", "xml"}, "redan features: -o: found 'xml', allowed: text or json"},
+      {{"agent", "--duration"}, "redan agent: '--duration' is a flag of redan record only; see 'redan agent --help'"},
+      {{"features", "-o"}, "redan features: -o: found no value, allowed: text or json"},
+      {{"features", "-ho"}, "redan features: -o: found no value, allowed: text or json"},
+      {{"features", "-o", "--btf=x"}, "redan features: -o: found no value, allowed: text or json"},
       {{"features", "--output"}, "redan features: --output: found no value, allowed: text or json"},
       {{"agent", "--config=", "--enable-ancestors=lsm"},
        "redan agent: --enable-ancestors: found 'lsm', which does nothing without base; add base"},
@@ -185,6 +199,13 @@ TEST_CASE("record takes a file and perhaps a duration") {
   CHECK(timed.duration == std::chrono::seconds(90));
   CHECK(timed.configuration.options.rb_size_total == 1u << 20);
   CHECK(as<RecordCommand>(parse({"record", "--config=", "--", "--odd-name"})).file == "--odd-name");
+}
+
+TEST_CASE("flags may stand after the file even where POSIXLY_CORRECT is set") {
+  REQUIRE(::setenv("POSIXLY_CORRECT", "1", 1) == 0);
+  const auto command = parse_alone({"record", "out.rec", "--duration", "1s"});
+  REQUIRE(::unsetenv("POSIXLY_CORRECT") == 0);
+  CHECK(as<RecordCommand>(command).duration == std::chrono::seconds(1));
 }
 
 TEST_CASE("record exports nothing, whatever files and environment say to the agent") {
@@ -246,16 +267,20 @@ TEST_CASE("help can be asked for in every way") {
 
 TEST_CASE("help names every command, and every flag of the command with its default, in lines of 100 columns") {
   const auto general = as<PrintText>(parse({"--help"})).text;
-  for (const auto& [name, verb] :
-       {std::pair{"agent", kAgent}, {"record", kRecord}, {"replay", kReplay}, {"features", kFeatures}}) {
-    CAPTURE(name);
-    CHECK(general.find("\n  " + std::string(name)) != std::string::npos);
-    const auto text = as<PrintText>(parse({name, "--help"})).text;
+  struct Case {
+    std::string name;
+    VerbSet verb;
+  };
+  for (const Case& c :
+       {Case{"agent", kAgent}, Case{"record", kRecord}, Case{"replay", kReplay}, Case{"features", kFeatures}}) {
+    CAPTURE(c.name);
+    CHECK(general.find("\n  " + c.name) != std::string::npos);
+    const auto text = as<PrintText>(parse({c.name, "--help"})).text;
     CHECK(text.find("Examples:\n  ") != std::string::npos);
     for (const Option& option : options()) {
       CAPTURE(option.name);
       CHECK((text.find("\n  --" + std::string(option.name) + (is_bool(option) ? "" : " ")) != std::string::npos) ==
-            ((option.verbs & verb) != 0));
+            ((option.verbs & c.verb) != 0));
     }
     for (size_t start = 0; start < text.size();) {
       const size_t end = text.find('\n', start);
@@ -263,7 +288,7 @@ TEST_CASE("help names every command, and every flag of the command with its defa
       CHECK(end - start <= 100);
       start = end + 1;
     }
-    CHECK(std::ranges::none_of(text, [](char c) { return static_cast<unsigned char>(c) < ' ' && c != '\n'; }));
+    CHECK(std::ranges::none_of(text, [](char byte) { return static_cast<unsigned char>(byte) < ' ' && byte != '\n'; }));
   }
   CHECK(as<PrintText>(parse({"agent", "--help"})).text.find("[default: 64K]") != std::string::npos);
   CHECK(as<PrintText>(parse({"replay", "--help"})).text.find("[default: -]") != std::string::npos);

@@ -204,7 +204,7 @@ TEST_CASE("no bytes whatever upset the reader") {
                                      "\xfe\xff",
                                      "\xe2\x80\xa8",
                                      "%YAML 1.1\n"};
-  std::mt19937 random(20240607);  // the same inputs on every machine
+  std::mt19937 random(20240607);  // NOLINT(cert-msc51-cpp): the same inputs on every machine
   for (int i = 0; i < 20000; ++i) {
     std::string text;
     for (size_t left = random() % 40; left > 0; --left) {

@@ -46,25 +46,18 @@ TEST_CASE("the defaults are allowed values and are printed as they are read") {
 }
 
 TEST_CASE("the defaults are those that people know") {
-  for (const auto& [name, value] : {std::pair{"config", "/etc/redan/redan.yaml"},
-                                    {"procfs", "/proc"},
-                                    {"log-level", "info"},
-                                    {"log-format", "text"},
-                                    {"export-filename", ""},
-                                    {"export-file-perm", "600"},
-                                    {"export-own-records", "true"},
-                                    {"event-queue-size", "10000"},
-                                    {"process-cache-size", "65536"},
-                                    {"process-cache-gc-interval", "30s"},
-                                    {"enable-process-cred", "false"},
-                                    {"enable-ancestors", ""},
-                                    {"username-metadata", "disabled"},
-                                    {"rb-size-total", "8M"},
-                                    {"arguments-max-size", "64K"},
-                                    {"heartbeat-interval", "1m"},
-                                    {"run-dir", "/run/redan"}}) {
-    CAPTURE(name);
-    CHECK(option_value(*find_option(name), AgentOptions{}) == value);
+  struct Case {
+    std::string name, value;
+  };
+  for (const Case& c :
+       {Case{"config", "/etc/redan/redan.yaml"}, Case{"procfs", "/proc"}, Case{"log-level", "info"},
+        Case{"log-format", "text"}, Case{"export-filename", ""}, Case{"export-file-perm", "600"},
+        Case{"export-own-records", "true"}, Case{"event-queue-size", "10000"}, Case{"process-cache-size", "65536"},
+        Case{"process-cache-gc-interval", "30s"}, Case{"enable-process-cred", "false"}, Case{"enable-ancestors", ""},
+        Case{"username-metadata", "disabled"}, Case{"rb-size-total", "8M"}, Case{"arguments-max-size", "64K"},
+        Case{"heartbeat-interval", "1m"}, Case{"run-dir", "/run/redan"}}) {
+    CAPTURE(c.name);
+    CHECK(option_value(*find_option(c.name), AgentOptions{}) == c.value);
   }
 }
 
@@ -121,6 +114,7 @@ TEST_CASE("every word of an enumeration is the value of the same name") {
   CHECK(level("trace") == LogLevel::kTrace);
   CHECK(level("info") == LogLevel::kInfo);
   CHECK(level("warn") == LogLevel::kWarn);
+  CHECK(level("warning") == LogLevel::kWarn);
   CHECK(level("error") == LogLevel::kError);
 }
 

@@ -3,7 +3,6 @@
 
 #include <chrono>
 #include <limits>
-#include <tuple>
 
 #include <doctest/doctest.h>
 
@@ -40,18 +39,16 @@ TEST_CASE("sizes take K, M and G") {
 }
 
 TEST_CASE("sizes are printed in the largest unit that loses nothing") {
-  for (const auto& [bytes, text] : {std::tuple{0ULL, "0"},
-                                    {1ULL, "1"},
-                                    {1023ULL, "1023"},
-                                    {1024ULL, "1K"},
-                                    {1025ULL, "1025"},
-                                    {65536ULL, "64K"},
-                                    {8ULL << 20, "8M"},
-                                    {(1ULL << 30) + 1024, "1048577K"},
-                                    {2ULL << 30, "2G"}}) {
-    CAPTURE(text);
-    CHECK(format_size(bytes) == text);
-    CHECK(parse_size(text) == bytes);
+  struct Case {
+    uint64_t bytes;
+    std::string text;
+  };
+  for (const Case& c :
+       {Case{0ULL, "0"}, Case{1ULL, "1"}, Case{1023ULL, "1023"}, Case{1024ULL, "1K"}, Case{1025ULL, "1025"},
+        Case{65536ULL, "64K"}, Case{8ULL << 20, "8M"}, Case{(1ULL << 30) + 1024, "1048577K"}, Case{2ULL << 30, "2G"}}) {
+    CAPTURE(c.text);
+    CHECK(format_size(c.bytes) == c.text);
+    CHECK(parse_size(c.text) == c.bytes);
   }
 }
 

@@ -21,6 +21,13 @@ namespace {
 
 std::string socket_of_this_test() { return "redan-test-" + std::to_string(::getpid()); }
 
+// As the kernel tells it to others.
+std::string own_command() {
+  std::string command = read_whole("/proc/self/comm");
+  command.pop_back();
+  return command;
+}
+
 mode_t mode_of(const std::string& path) {
   struct stat status {};
   REQUIRE(::stat(path.c_str(), &status) == 0);
@@ -97,8 +104,8 @@ TEST_CASE("the second one is told who holds the lock") {
   const auto second = take_place(scratch.path(), socket_of_this_test() + "-other");
   REQUIRE_FALSE(second.ok());
   CHECK(second.error().code == ErrorCode::kBusy);
-  CHECK(second.error().message == "another agent holds this machine: pid " + std::to_string(child.pid()) +
-                                      " (agent_test), lock " + scratch.path("redan.pid") + "; stop it first");
+  CHECK(second.error().message == "another agent holds this machine: pid " + std::to_string(child.pid()) + " (" +
+                                      own_command() + "), lock " + scratch.path("redan.pid") + "; stop it first");
   CHECK(std::filesystem::exists(scratch.path("redan.pid")));
 }
 
@@ -109,8 +116,8 @@ TEST_CASE("the second one with another run directory is told who holds the socke
   const auto second = take_place(scratch.path("second"), socket);
   REQUIRE_FALSE(second.ok());
   CHECK(second.error().code == ErrorCode::kBusy);
-  CHECK(second.error().message == "another agent holds this machine: pid " + std::to_string(child.pid()) +
-                                      " (agent_test), socket @" + socket + "; stop it first");
+  CHECK(second.error().message == "another agent holds this machine: pid " + std::to_string(child.pid()) + " (" +
+                                      own_command() + "), socket @" + socket + "; stop it first");
   CHECK_FALSE(std::filesystem::exists(scratch.path("second/redan.pid")));
 }
 
@@ -164,8 +171,8 @@ TEST_CASE("a stranger's socket is a warning and no obstacle") {
   });
   const auto place = take_place(scratch.path(), socket);
   REQUIRE(place.ok());
-  CHECK(place->warning().starts_with("socket @" + socket + " is held by pid " + std::to_string(child.pid()) +
-                                     " (agent_test), user 65534, which is no agent"));
+  CHECK(place->warning().starts_with("socket @" + socket + " is held by pid " + std::to_string(child.pid()) + " (" +
+                                     own_command() + "), user 65534, which is no agent"));
 }
 
 TEST_CASE("visitors are turned away, and later ones still find out") {

@@ -31,7 +31,7 @@ class ScratchDir {
 
   /// Writes the file, with the folders that it needs; returns its path.
   std::string write(std::string_view name, std::string_view text) const {
-    const std::string file = path(name);
+    std::string file = path(name);
     std::filesystem::create_directories(std::filesystem::path(file).parent_path());
     std::ofstream(file, std::ios::binary) << text;
     return file;
