@@ -143,8 +143,8 @@ TEST_CASE("each mistake has its line") {
       {{"record", "a", "b"}, "redan record: unexpected word 'b'; see 'redan record --help'"},
       {{"record", "a", "--duration", "0"},
        "redan record: --duration: found '0', allowed: a duration such as 30s or 1m30s, above 0"},
-      {{"record", "a", "--export-filename=x"},
-       "redan record: '--export-filename' is a flag of redan agent, redan replay only; see 'redan record --help'"},
+      {{"record", "a", "--event-queue-size=5"},
+       "redan record: '--event-queue-size' is a flag of redan agent only; see 'redan record --help'"},
       {{"replay"}, "redan replay: found no FILE, allowed: the recording's path; see 'redan replay --help'"},
       {{"replay", "a", "--btf=x"},
        "redan replay: '--btf' is a flag of redan agent, redan features, redan record only; see 'redan replay --help'"},
@@ -215,6 +215,8 @@ TEST_CASE("record exports nothing, whatever files and environment say to the age
   const auto command = as<RecordCommand>(parse({"record", "--config", config, "out.rec"}, EnvironmentView(strings)));
   CHECK(command.configuration.options.export_filename.empty());
   CHECK(command.configuration.source(*find_option("export-filename")) == kDefaultSource);
+  const auto exporting = as<RecordCommand>(parse_alone({"record", "a", "--export-filename=out"}));
+  CHECK(exporting.configuration.options.export_filename == "out");
   CHECK(command.configuration.options.run_dir == "/run/redan");
   CHECK(command.configuration.options.rb_size_total == 1u << 20);
 }
@@ -312,7 +314,7 @@ TEST_CASE("--show-config prints and needs no file") {
   CHECK(text.text.find("btf: '/x'") != std::string::npos);
   const auto record = as<PrintText>(parse_alone({"record", "--show-config"}));
   CHECK(record.text.find("\nbtf: ") != std::string::npos);
-  CHECK(record.text.find("\nexport-filename: ") == std::string::npos);
+  CHECK(record.text.find("\nrun-dir: ") == std::string::npos);
 }
 
 }  // namespace redan::agent
