@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // The wiring of `redan agent` and `redan record`: reading it from top to bottom explains the program.
-#include <fmt/format.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -10,6 +9,8 @@
 #include <optional>
 #include <string>
 #include <vector>
+
+#include <fmt/format.h>
 
 #include "agent/commands.h"
 #include "agent/output.h"
@@ -51,7 +52,8 @@ Result<redan_namespaces> host_namespaces(kernel::Kernel& kernel) {
     const auto task = std::ranges::find_if(tasks, [pid](const redan_task& t) { return t.image.tgid == pid; });
     if (task != tasks.end()) return task->ns;
   }
-  return Error{ErrorCode::kKernel, "the task iterator lists neither pid 1 nor pid 2; is this a pid namespace below the host's?"};
+  return Error{ErrorCode::kKernel,
+               "the task iterator lists neither pid 1 nor pid 2; is this a pid namespace below the host's?"};
 }
 
 struct Session {
@@ -68,7 +70,8 @@ Result<void> run_session(const Session& session) {
   Start start;
   start.options = session.options;
   REDAN_ASSIGN(start.host, metadata::read_host(session.options.procfs));
-  REDAN_ASSIGN(const std::unique_ptr<kernel::BpfKernel> kernel, kernel::BpfKernel::load(kernel_options(session.options)));
+  REDAN_ASSIGN(const std::unique_ptr<kernel::BpfKernel> kernel,
+               kernel::BpfKernel::load(kernel_options(session.options)));
   start.wall_offset_ns = wall_offset_ns();
   start.wall_time = static_cast<int64_t>(boot_ns()) + start.wall_offset_ns;
   start.predecessor = session.predecessor;
@@ -109,7 +112,8 @@ Result<void> run_agent(const AgentCommand& command) {
     log.warn("no --export-filename: processes are watched, but no event is written anywhere");
   }
   if (place.predecessor()) {
-    log.warn("the agent before this one (pid {}) was killed; what happened since then was not seen", place.predecessor()->pid);
+    log.warn("the agent before this one (pid {}) was killed; what happened since then was not seen",
+             place.predecessor()->pid);
   }
   return run_session({.options = options, .log = log, .predecessor = place.predecessor(), .each_second = [&place] {
                         place.show_life();

@@ -269,8 +269,8 @@ void forget_other_commands(const Verb& verb, Configuration& configuration) {
   const AgentOptions defaults;
   for (const Option& option : options()) {
     // What files and environment say about the export is for the agent alone; a recording exports what its flags ask for.
-    const bool is_agents_export = verb.set == kRecord && option.group == OptionGroup::kExport &&
-                                  !configuration.source(option).starts_with("--");
+    const bool is_agents_export =
+        verb.set == kRecord && option.group == OptionGroup::kExport && !configuration.source(option).starts_with("--");
     if ((option.verbs & verb.set) && !is_agents_export) continue;
     (void)set_option(option, option_value(option, defaults), configuration.options);
     configuration.set_source(option, std::string(kDefaultSource));

@@ -11,8 +11,8 @@
 namespace {
 
 using redan::ErrorCode;
-using redan::Result;
 using redan::exit_code;
+using redan::Result;
 
 int fail(const redan::Error& error) {
   // What is said about the command line starts with the command: "redan agent: …".
@@ -31,7 +31,9 @@ struct Run {
   int operator()(const redan::agent::AgentCommand& command) const { return finish(redan::agent::run_agent(command)); }
   int operator()(const redan::agent::RecordCommand& command) const { return finish(redan::agent::run_record(command)); }
   int operator()(const redan::agent::ReplayCommand& command) const { return finish(redan::agent::run_replay(command)); }
-  int operator()(const redan::agent::FeaturesCommand& command) const { return finish(redan::agent::run_features(command)); }
+  int operator()(const redan::agent::FeaturesCommand& command) const {
+    return finish(redan::agent::run_features(command));
+  }
 };
 
 }  // namespace

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/output.h"
 
-#include <fmt/format.h>
 #include <unistd.h>
 
 #include <cstdlib>
+
+#include <fmt/format.h>
 
 #include "export/line_file.h"
 
@@ -31,10 +32,10 @@ Result<Output> Output::open(const AgentOptions& options, const exporting::JsonOp
     const uint64_t one = 1;
     if (::write(stop_fd, &one, sizeof(one)) < 0) std::abort();  // an eventfd takes a 1 unless its number is wrong
   };
-  return Output(std::make_unique<exporting::Exporter>(exporting::ExporterOptions{.json = json,
-                                                                                 .queue_size = options.event_queue_size,
-                                                                                 .own_records = options.export_own_records},
-                                                      std::move(file), std::move(callbacks)));
+  return Output(std::make_unique<exporting::Exporter>(
+      exporting::ExporterOptions{
+          .json = json, .queue_size = options.event_queue_size, .own_records = options.export_own_records},
+      std::move(file), std::move(callbacks)));
 }
 
 Result<void> Output::close() {

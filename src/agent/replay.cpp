@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // `redan replay`: the frames of a recording through the engine and the encoder of the agent.
-#include <fmt/format.h>
-
 #include <csignal>
 #include <string>
 #include <vector>
+
+#include <fmt/format.h>
 
 #include "agent/commands.h"
 #include "agent/start_facts.h"
@@ -75,8 +75,9 @@ Result<void> run_replay(const ReplayCommand& command) {
   REDAN_ASSIGN(Start start, read_start(reader, first));
   if (!command.options.node_name.empty()) start.options.node_name = command.options.node_name;
 
-  REDAN_ASSIGN(const auto sink, exporting::LineFile::open({.path = command.options.export_filename,
-                                                           .mode = static_cast<mode_t>(command.options.export_file_perm)}));
+  REDAN_ASSIGN(const auto sink,
+               exporting::LineFile::open({.path = command.options.export_filename,
+                                          .mode = static_cast<mode_t>(command.options.export_file_perm)}));
   Replay replay(start, command.options.export_own_records, *sink);
   REDAN_TRY(replay.handle(first));
   while (true) {

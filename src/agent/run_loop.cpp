@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/run_loop.h"
 
-#include <fmt/format.h>
 #include <sys/epoll.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
@@ -9,6 +8,8 @@
 #include <algorithm>
 #include <array>
 #include <csignal>
+
+#include <fmt/format.h>
 
 #include "base/clock.h"
 #include "metadata/metadata.h"
@@ -132,13 +133,18 @@ class Loop {
   /// Lists the processes after a loss. Records that were sent before the listing was made must be handled before it: they tell
   /// of ends that the listing has taken into account.
   Result<void> heal() {
-    REDAN_ASSIGN(const auto frames, scan(UINT64_MAX));
+    next_heal_ = boot_ns() + kHealNs;
+    const auto scanned = scan(UINT64_MAX);
+    if (!scanned) {  // events go on without; it is tried again
+      parts_.log.warn("cannot list the processes after a loss: {}", scanned.error().message);
+      return {};
+    }
     while (true) {
       REDAN_ASSIGN(const size_t taken, consume());
       if (taken < kBatch) break;
       publish();
     }
-    for (const auto& frame : frames) feed(frame);
+    for (const auto& frame : *scanned) feed(frame);
     next_heal_ = boot_ns() + kHealNs;
     return {};
   }
@@ -206,7 +212,8 @@ class Loop {
     const uint64_t until = std::min(next_tick_, stop_at_);
     const int to_tick = until <= now ? 0 : static_cast<int>((until - now) / 1'000'000 + 1);
     std::array<epoll_event, 4> events{};
-    const int count = ::epoll_wait(epoll_.get(), events.data(), events.size(), idle ? to_tick : std::min(kPollMs, to_tick));
+    const int count =
+        ::epoll_wait(epoll_.get(), events.data(), events.size(), idle ? to_tick : std::min(kPollMs, to_tick));
     if (count < 0 && errno != EINTR) return errno_error("epoll_wait");
     for (int i = 0; i < count; ++i) {
       if (events[static_cast<size_t>(i)].data.fd == signals_.get()) take_signals();

@@ -22,15 +22,15 @@ namespace redan::agent {
 struct RunParts {
   kernel::Kernel& kernel;
   engine::Engine& engine;
-  exporting::Exporter* exporter = nullptr;       ///< null: events go nowhere
-  event::RecordingWriter* recording = nullptr;   ///< null: nothing is recorded
+  exporting::Exporter* exporter = nullptr;      ///< null: events go nowhere
+  event::RecordingWriter* recording = nullptr;  ///< null: nothing is recorded
   Log& log;
   int stop_fd = -1;  ///< readable: somebody else wants the loop to end
 };
 
 struct RunOptions {
   const Start& start;
-  std::optional<uint64_t> duration_ns;         ///< ends by itself after that time
+  std::optional<uint64_t> duration_ns;        ///< ends by itself after that time
   std::function<void()> each_second = [] {};  ///< housekeeping
 };
 

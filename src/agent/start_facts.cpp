@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/start_facts.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <array>
 #include <charconv>
 #include <string>
+
+#include <fmt/format.h>
 
 #include "export/timestamp.h"
 #include "generated/version.h"
@@ -18,8 +18,8 @@ constexpr std::string_view kOptionPrefix = "option.";
 constexpr std::string_view kNamespacePrefix = "host_namespace.";
 
 /// Options that say where something is on the machine of the recording, not what the events are.
-constexpr std::array<std::string_view, 6> kLocalOptions = {"config", "config-dir", "export-filename",
-                                                           "export-file-perm", "run-dir", "procfs"};
+constexpr std::array<std::string_view, 6> kLocalOptions = {"config",           "config-dir", "export-filename",
+                                                           "export-file-perm", "run-dir",    "procfs"};
 
 bool is_local(const Option& option) { return std::ranges::find(kLocalOptions, option.name) != kLocalOptions.end(); }
 
@@ -29,7 +29,8 @@ Result<Number> parse_number(const event::Facts& facts, std::string_view key) {
   Number value = 0;
   const auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (error != std::errc() || stop != text.data() + text.size() || text.empty()) {
-    return Error{ErrorCode::kCorrupt, fmt::format("the start frame has no good '{}': found '{}', wanted a number", key, text)};
+    return Error{ErrorCode::kCorrupt,
+                 fmt::format("the start frame has no good '{}': found '{}', wanted a number", key, text)};
   }
   return value;
 }
@@ -97,13 +98,15 @@ Result<Start> parse_start_facts(const event::Facts& facts) {
     REDAN_ASSIGN(start.wall_time, parse_number<int64_t>(facts, "started"));
   }
   for (size_t i = 0; i < std::size(start.host.namespaces.inum); ++i) {
-    REDAN_ASSIGN(start.host.namespaces.inum[i], parse_number<uint32_t>(facts, fmt::format("{}{}", kNamespacePrefix, i)));
+    REDAN_ASSIGN(start.host.namespaces.inum[i],
+                 parse_number<uint32_t>(facts, fmt::format("{}{}", kNamespacePrefix, i)));
   }
   for (const auto& [key, value] : facts) {
     if (!key.starts_with(kOptionPrefix)) continue;
     const Option* option = find_option(std::string_view(key).substr(kOptionPrefix.size()));
     if (option == nullptr) {
-      return Error{ErrorCode::kCorrupt, fmt::format("the start frame names an option that this redan does not have: '{}'", key)};
+      return Error{ErrorCode::kCorrupt,
+                   fmt::format("the start frame names an option that this redan does not have: '{}'", key)};
     }
     if (const auto set = set_option(*option, value, start.options); !set) {
       return Error{ErrorCode::kCorrupt, fmt::format("the start frame has a bad '{}': {}", key, set.error().message)};

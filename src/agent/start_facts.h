@@ -22,9 +22,9 @@ struct Start {
   AgentOptions options;
   metadata::Host host;
   int64_t wall_offset_ns = 0;
-  int64_t wall_time = 0;  ///< of the start, ns since 1970
+  int64_t wall_time = 0;                   ///< of the start, ns since 1970
   std::optional<Predecessor> predecessor;  ///< an agent that was killed: since then nobody watched
-  bool kernel_reads = true;  ///< false: lockdown keeps strings in kernel memory from the sensor
+  bool kernel_reads = true;                ///< false: lockdown keeps strings in kernel memory from the sensor
 };
 
 event::Facts start_facts(const Start& start);

@@ -83,12 +83,14 @@ void Engine::on(const event::ForkView& view, std::vector<Event>&) {
   process->parent = creator_key;
   process->has_parent = creator_key.time != 0;
   process->start_time = fork.hdr.time;
-  process->in_init_tree = (fork.hdr.flags & REDAN_FORK_NS_INIT) != 0 || (creator != nullptr && creator->process->in_init_tree);
+  process->in_init_tree =
+      (fork.hdr.flags & REDAN_FORK_NS_INIT) != 0 || (creator != nullptr && creator->process->in_init_tree);
   process->image = creator != nullptr ? creator->process->image : unknown_image_;
   process->flags = event::kFlagExecve | flag_if(process->in_init_tree, event::kFlagInInitTree) |
                    flag_if(creator == nullptr, event::kFlagMiss);
-  tree_.insert({.process = std::move(process), .forked = true, .kernel_thread = (fork.hdr.flags & REDAN_FORK_KTHREAD) != 0},
-               fork.hdr.time);
+  tree_.insert(
+      {.process = std::move(process), .forked = true, .kernel_thread = (fork.hdr.flags & REDAN_FORK_KTHREAD) != 0},
+      fork.hdr.time);
 }
 
 void Engine::on(const event::ExecView& view, std::vector<Event>& out) {
@@ -103,8 +105,9 @@ void Engine::on(const event::ExecView& view, std::vector<Event>& out) {
 void Engine::on_exec(const event::ExecView& view, std::vector<Event>& out) {
   const redan_exec& exec = view.fixed;
   const ImageKey previous_key = key_of(exec.previous);
-  const Node* previous = tree_.find(previous_key);
-  if (previous == nullptr) previous = tree_.current(exec.hdr.tgid);
+  // Of a process whose fork the sensor saw, the previous image is known exactly; what else has this pid is another process.
+  const bool exact = (exec.previous.flags & (REDAN_IMAGE_FORKED | REDAN_IMAGE_LEARNT)) == REDAN_IMAGE_FORKED;
+  const Node* previous = exact ? tree_.find(previous_key) : find_running(previous_key);
 
   // The tree knows better than the sensor whether an image that is older than the sensor was only forked.
   const bool forked = previous != nullptr ? previous->forked : (exec.previous.flags & REDAN_IMAGE_FORKED) != 0;
@@ -117,11 +120,12 @@ void Engine::on_exec(const event::ExecView& view, std::vector<Event>& out) {
   }
   process->has_parent = process->parent.time != 0;
   const Node* parent = find_image(process->parent);
-  process->in_init_tree = previous != nullptr ? previous->process->in_init_tree
-                                              : parent != nullptr && parent->process->in_init_tree;
+  process->in_init_tree =
+      previous != nullptr ? previous->process->in_init_tree : parent != nullptr && parent->process->in_init_tree;
   process->start_time = exec.hdr.time;
   process->flags = exec_flags(view) | flag_if(forked, event::kFlagClone) |
-                   flag_if(process->in_init_tree, event::kFlagInInitTree) | flag_if(parent == nullptr, event::kFlagMiss);
+                   flag_if(process->in_init_tree, event::kFlagInInitTree) |
+                   flag_if(parent == nullptr, event::kFlagMiss);
   process->image = image_of(view);
 
   const Node& node = tree_.insert({.process = std::move(process)}, exec.hdr.time);
@@ -139,7 +143,10 @@ void Engine::on_exec(const event::ExecView& view, std::vector<Event>& out) {
 void Engine::on_scanned_process(const event::ExecView& view, std::vector<Event>& out) {
   const redan_exec& exec = view.fixed;
   const ImageKey key = key_of(exec.hdr);
-  if (Node* known = find_image(key)) {
+  Node* known = find_image(key);
+  // Newer than the listing, or than the start that procfs has rounded down: the records know better.
+  if (Node* latest = tree_.latest(key.tgid); latest != nullptr && latest->process->key.time > key.time) known = latest;
+  if (known != nullptr) {
     if (known->alive) known->scan = scan_;
     return;
   }
@@ -149,7 +156,8 @@ void Engine::on_scanned_process(const event::ExecView& view, std::vector<Event>&
   // An exec in place is seen by its previous image, which the tree may still know.
   const Node* before = tree_.current(key.tgid);
   const bool forked = (exec.previous.flags & REDAN_IMAGE_FORKED) != 0;
-  if (before != nullptr && !before->forked && before->process->key.time < key.time) process->parent = before->process->key;
+  if (before != nullptr && !forked && !before->forked && before->process->key.time < key.time)
+    process->parent = before->process->key;
   Node* parent = find_image(process->parent);
   // A creator that only procfs lists has no time in its children's records.
   if (parent == nullptr && process->parent.time == 0) parent = tree_.current(process->parent.tgid);
@@ -171,8 +179,7 @@ void Engine::on_scanned_process(const event::ExecView& view, std::vector<Event>&
 void Engine::on(const event::ExitView& view, std::vector<Event>& out) {
   ++received_.exit;
   const redan_exit& exit = view.fixed;
-  Node* node = find_image(key_of(exit.hdr));
-  if (node == nullptr) node = tree_.current(exit.hdr.tgid);
+  Node* node = find_running(key_of(exit.hdr));
   if (node != nullptr && node->ended) return;  // told twice: it had no task storage
   const bool kernel_thread = (exit.hdr.flags & REDAN_EXIT_KTHREAD) != 0;
   if (node == nullptr) {
@@ -231,14 +238,9 @@ void Engine::on(const redan_record& frame, std::vector<Event>& out) {
       scan_added_ = 0;
       wants_scan_ = false;
       break;
-    case event::kFrameScanEnd:
-      on_scan_end(frame.time, out);
-      break;
-    case event::kFrameTick:
-      tree_.collect(frame.time);
-      break;
-    default:
-      break;
+    case event::kFrameScanEnd: on_scan_end(frame.time, out); break;
+    case event::kFrameTick: tree_.collect(frame.time); break;
+    default: break;
   }
 }
 
@@ -320,7 +322,8 @@ void Engine::insert_kernel(uint64_t now, std::vector<Event>& out) {
 
 std::shared_ptr<const event::Image> Engine::image_of(const event::ExecView& view) const {
   auto image = std::make_shared<event::Image>(exec_image(view));
-  if (const auto name = user_names_.find(image->uid); name != user_names_.end() && in_host_namespaces(image->ns, options_.host_namespaces)) {
+  if (const auto name = user_names_.find(image->uid);
+      name != user_names_.end() && in_host_namespaces(image->ns, options_.host_namespaces)) {
     image->user_name = name->second;
   }
   return image;
@@ -340,7 +343,16 @@ void Engine::publish_exec(const Node& node, uint64_t time, const event::BinaryPr
 Node* Engine::find_image(const ImageKey& key) {
   if (Node* node = tree_.find(key)) return node;
   Node* node = tree_.current(key.tgid);
-  return node != nullptr && key.time - node->process->key.time < kProcfsTickNs ? node : nullptr;
+  const bool rounded = node != nullptr && (node->process->flags & event::kFlagProcFs) != 0 &&
+                       node->process->key.time % kProcfsTickNs == 0;
+  return rounded && key.time - node->process->key.time < kProcfsTickNs ? node : nullptr;
+}
+
+Node* Engine::find_running(const ImageKey& key) {
+  Node* node = find_image(key);
+  if (node != nullptr && (node->alive || node->ended)) return node;
+  Node* latest = tree_.latest(key.tgid);
+  return latest != nullptr && (latest->alive || latest->process->key.time > key.time) ? latest : node;
 }
 
 ProcessRef Engine::process_at(const ImageKey& key) {

@@ -19,11 +19,11 @@ namespace redan::engine {
 /// What decides, beside the frames, which events come out. A recording carries all of it in its start frame.
 struct EngineOptions {
   ProcessTree::Options tree;
-  bool ancestors = false;               ///< exec and exit events carry the chain of ancestors
+  bool ancestors = false;                  ///< exec and exit events carry the chain of ancestors
   uint64_t heartbeat_ns = 60'000'000'000;  ///< 0: no heartbeats
-  redan_namespaces host_namespaces{};   ///< those of pid 1
-  event::Facts start_notice;            ///< fields of the notice `start`, in this order
-  event::Facts gap_notice;              ///< fields of a notice `loss` that follows it; empty: nothing was missed
+  redan_namespaces host_namespaces{};      ///< those of pid 1
+  event::Facts start_notice;               ///< fields of the notice `start`, in this order
+  event::Facts gap_notice;                 ///< fields of a notice `loss` that follows it; empty: nothing was missed
 };
 
 /// Turns frames into events, deterministically: the same frames and options give the same events. Not thread-safe; one thread
@@ -65,6 +65,8 @@ class Engine {
                     std::vector<event::Event>& out);
   /// The image, also if the tree knows the start of its process from procfs alone, which rounds down.
   Node* find_image(const ImageKey& key);
+  /// What the process runs, by an image that the sensor knows of it: without storage it knows its start alone.
+  Node* find_running(const ImageKey& key);
   ProcessRef process_at(const ImageKey& key);
   std::vector<ProcessRef> ancestors_of(const ProcessRef& parent);
   event::EventTime at(uint64_t boot_ns) const { return {.boot_ns = boot_ns, .wall_offset_ns = wall_offset_ns_}; }

@@ -112,7 +112,8 @@ std::vector<Cut> exec_cuts(const event::ExecView& view) {
 }
 
 bool in_host_namespaces(const redan_namespaces& process, const redan_namespaces& host) {
-  return process.inum[REDAN_NS_USER] == host.inum[REDAN_NS_USER] && process.inum[REDAN_NS_MNT] == host.inum[REDAN_NS_MNT];
+  return process.inum[REDAN_NS_USER] == host.inum[REDAN_NS_USER] &&
+         process.inum[REDAN_NS_MNT] == host.inum[REDAN_NS_MNT];
 }
 
 }  // namespace redan::engine

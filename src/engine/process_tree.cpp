@@ -10,9 +10,14 @@ Node* ProcessTree::find(const ImageKey& key) {
   return it == nodes_.end() ? nullptr : &it->second;
 }
 
+Node* ProcessTree::latest(uint32_t tgid) {
+  const auto it = latest_.find(tgid);
+  return it == latest_.end() ? nullptr : find(it->second);
+}
+
 Node* ProcessTree::current(uint32_t tgid) {
-  const auto it = current_.find(tgid);
-  return it == current_.end() ? nullptr : find(it->second);
+  Node* node = latest(tgid);
+  return node != nullptr && node->alive ? node : nullptr;
 }
 
 template <typename Change>
@@ -31,21 +36,26 @@ Node& ProcessTree::insert(Node node, uint64_t now) {
   node.alive = true;
   if (Node* same = find(key)) {
     // The parent may be known better now; everything that refers to this image stays.
-    release(same->process->parent);
+    release(same->process->parent, same->parent_incarnation);
+    living_ += same->alive ? 0 : 1;
     update(*same, [&](Node& old) {
       node.references = old.references;
       node.place = old.place;
+      node.incarnation = old.incarnation;
       old = std::move(node);
     });
-    reference(same->process->parent);
-    current_[key.tgid] = key;
+    same->parent_incarnation = reference(same->process->parent);
+    latest_[key.tgid] = key;
     return *same;
   }
+  // Before room is made: what makes it should not be this one's parent.
+  node.parent_incarnation = reference(node.process->parent);
   while (nodes_.size() >= options_.capacity) evict_one();
   node.references = 0;
+  node.incarnation = ++incarnations_;
   node.place = lists_[kLiving].insert(lists_[kLiving].end(), key);
-  reference(node.process->parent);
-  current_[key.tgid] = key;
+  latest_[key.tgid] = key;
+  ++living_;
   return nodes_.emplace(key, std::move(node)).first->second;
 }
 
@@ -57,7 +67,7 @@ void ProcessTree::mark_dead(const ImageKey& key, uint64_t now, bool ended) {
     dying.ended = ended;
     dying.dead_since = now;
   });
-  if (const auto it = current_.find(key.tgid); it != current_.end() && it->second == key) current_.erase(it);
+  --living_;
 }
 
 void ProcessTree::collect(uint64_t now) {
@@ -71,9 +81,10 @@ void ProcessTree::collect(uint64_t now) {
 
 std::vector<ImageKey> ProcessTree::missing_from_scan(uint32_t scan, uint64_t before) const {
   std::vector<ImageKey> missing;
-  for (const auto& [tgid, key] : current_) {
+  for (const auto& [tgid, key] : latest_) {
     const auto it = nodes_.find(key);
-    if (it != nodes_.end() && it->second.scan != scan && key.time < before && tgid != 0) missing.push_back(key);
+    if (it != nodes_.end() && it->second.alive && it->second.scan != scan && key.time < before && tgid != 0)
+      missing.push_back(key);
   }
   // A map's order is nobody's order; what follows from this list must be the same in a replay.
   std::sort(missing.begin(), missing.end(),
@@ -81,14 +92,17 @@ std::vector<ImageKey> ProcessTree::missing_from_scan(uint32_t scan, uint64_t bef
   return missing;
 }
 
-void ProcessTree::reference(const ImageKey& key) {
-  if (Node* node = find(key)) update(*node, [](Node& parent) { ++parent.references; });
+uint64_t ProcessTree::reference(const ImageKey& key) {
+  Node* node = find(key);
+  if (node == nullptr) return 0;
+  update(*node, [](Node& parent) { ++parent.references; });
+  return node->incarnation;
 }
 
-void ProcessTree::release(const ImageKey& key) {
+void ProcessTree::release(const ImageKey& key, uint64_t incarnation) {
   Node* node = find(key);
-  // A parent that was evicted and came back (by a scan) does not know of its older descendants.
-  if (node == nullptr || node->references == 0) return;
+  // A parent that was evicted and came back does not count its older descendants.
+  if (node == nullptr || node->incarnation != incarnation) return;
   update(*node, [](Node& parent) { --parent.references; });
 }
 
@@ -96,10 +110,12 @@ void ProcessTree::erase(const ImageKey& key) {
   const auto it = nodes_.find(key);
   if (it == nodes_.end()) return;
   const ImageKey parent = it->second.process->parent;
+  const uint64_t parent_incarnation = it->second.parent_incarnation;
   lists_[list_of(it->second)].erase(it->second.place);
-  if (const auto now = current_.find(key.tgid); now != current_.end() && now->second == key) current_.erase(now);
+  living_ -= it->second.alive ? 1 : 0;
+  if (const auto last = latest_.find(key.tgid); last != latest_.end() && last->second == key) latest_.erase(last);
   nodes_.erase(it);
-  release(parent);
+  release(parent, parent_incarnation);
 }
 
 void ProcessTree::evict_one() {

@@ -25,13 +25,15 @@ struct ImageKeyHash {
 /// What the tree knows of an image beside what events show.
 struct Node {
   ProcessRef process;
-  bool forked = false;         ///< made by a fork; no exec yet
+  bool forked = false;  ///< made by a fork; no exec yet
   bool kernel_thread = false;
-  bool alive = true;           ///< the process runs this image now
-  bool ended = false;          ///< the process is gone; false for an image that an exec replaced
-  uint32_t references = 0;     ///< images in the tree that have this one for a parent
-  uint32_t scan = 0;           ///< the last scan that saw it alive
-  uint64_t dead_since = 0;     ///< boot ns; meaningful if !alive
+  bool alive = true;                         ///< the process runs this image now
+  bool ended = false;                        ///< the process is gone; false for an image that an exec replaced
+  uint32_t references = 0;                   ///< images in the tree that have this one for a parent
+  uint32_t scan = 0;                         ///< the last scan that saw it alive
+  uint64_t incarnation = 0;                  ///< of this key in this tree: an image that was evicted can come back
+  uint64_t parent_incarnation = 0;           ///< the parent that this image is counted in; 0: none
+  uint64_t dead_since = 0;                   ///< boot ns; meaningful if !alive
   std::list<ImageKey>::iterator place = {};  ///< in one of the tree's lists, see ProcessTree::list_of()
 };
 
@@ -48,9 +50,9 @@ class ProcessTree {
     uint64_t grace_ns = 30'000'000'000;
   };
   struct Evictions {
-    uint64_t dead = 0;         ///< dead, nothing descends from it: only the grace period was cut short
-    uint64_t referenced = 0;   ///< dead, but descendants lose an ancestor
-    uint64_t living = 0;       ///< a later event of this process will not know it
+    uint64_t dead = 0;        ///< dead, nothing descends from it: only the grace period was cut short
+    uint64_t referenced = 0;  ///< dead, but descendants lose an ancestor
+    uint64_t living = 0;      ///< a later event of this process will not know it
 
     uint64_t total() const { return dead + referenced + living; }
     friend bool operator==(const Evictions&, const Evictions&) = default;
@@ -63,6 +65,9 @@ class ProcessTree {
   bool contains(const ImageKey& key) const { return nodes_.contains(key); }
   /// The image that the process runs now, or null.
   Node* current(uint32_t tgid);
+
+  /// The newest image of the process that is in the tree, also if it is dead; or null.
+  Node* latest(uint32_t tgid);
 
   /// Adds an image and makes it the one that its process runs; whatever that ran before becomes dead at `now`. An image of the
   /// same key is replaced, its descendants kept. The reference is valid until the next insert or collect.
@@ -78,12 +83,13 @@ class ProcessTree {
   std::vector<ImageKey> missing_from_scan(uint32_t scan, uint64_t before) const;
 
   size_t size() const { return nodes_.size(); }
-  size_t living() const { return current_.size(); }
+  size_t living() const { return living_; }
   const Evictions& evictions() const { return evictions_; }
 
  private:
-  void reference(const ImageKey& key);
-  void release(const ImageKey& key);
+  /// Counts a descendant in; returns the parent's incarnation, 0 if it is not there.
+  uint64_t reference(const ImageKey& key);
+  void release(const ImageKey& key, uint64_t incarnation);
   void erase(const ImageKey& key);
   void evict_one();
 
@@ -99,7 +105,9 @@ class ProcessTree {
   Options options_;
   Evictions evictions_;
   std::unordered_map<ImageKey, Node, ImageKeyHash> nodes_;
-  std::unordered_map<uint32_t, ImageKey> current_;
+  std::unordered_map<uint32_t, ImageKey> latest_;
+  size_t living_ = 0;
+  uint64_t incarnations_ = 0;
   std::array<std::list<ImageKey>, kLists> lists_;
 };
 

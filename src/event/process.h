@@ -48,9 +48,9 @@ struct Image {
   std::string cwd;          ///< raw bytes
   std::string environment;  ///< NUL-separated NAME=value; empty unless asked for
   std::string cgroup_name;
-  std::string user_name;    ///< empty unless asked for and known
+  std::string user_name;  ///< empty unless asked for and known
   uint64_t cgroup_id = 0;
-  uint32_t uid = 0;         ///< effective
+  uint32_t uid = 0;  ///< effective
   redan_credentials cred{};
   redan_namespaces ns{};
 };
@@ -60,7 +60,7 @@ struct BinaryProperties {
   std::optional<uint32_t> setuid;  ///< effective uid taken from the file's mode
   std::optional<uint32_t> setgid;
   bool raised_file_caps = false;
-  bool raised_setuid = false;      ///< a real uid other than root became effective uid 0
+  bool raised_setuid = false;  ///< a real uid other than root became effective uid 0
   bool raised_setgid = false;
   std::optional<uint64_t> unlinked_inode;  ///< the file has no name (memfd, deleted)
 
@@ -70,11 +70,11 @@ struct BinaryProperties {
 /// One image of a process: a node of the process tree. Immutable once published.
 struct Process {
   ImageKey key;
-  ImageKey parent;         ///< the image that this one came from; {0,0}: none or unknown
-  bool has_parent = false; ///< `parent` is known (it may have been evicted from the tree)
-  uint32_t flags = 0;      ///< ProcessFlag
+  ImageKey parent;          ///< the image that this one came from; {0,0}: none or unknown
+  bool has_parent = false;  ///< `parent` is known (it may have been evicted from the tree)
+  uint32_t flags = 0;       ///< ProcessFlag
   bool in_init_tree = false;
-  uint64_t start_time = 0; ///< boot ns
+  uint64_t start_time = 0;  ///< boot ns
   std::shared_ptr<const Image> image;
 };
 

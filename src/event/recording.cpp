@@ -2,12 +2,13 @@
 #include "event/recording.h"
 
 #include <fcntl.h>
-#include <fmt/format.h>
 #include <unistd.h>
-#include <zlib.h>
 
 #include <array>
 #include <cstring>
+
+#include <fmt/format.h>
+#include <zlib.h>
 
 namespace redan::event {
 namespace {
@@ -48,6 +49,10 @@ Result<RecordingWriter> RecordingWriter::create(const std::string& path) {
 }
 
 Result<void> RecordingWriter::append(Bytes frame) {
+  if (frame.size() > kFrameMaxBytes) {
+    return Error{ErrorCode::kRuntime,
+                 fmt::format("cannot write the recording '{}': a frame of {} bytes", path_, frame.size())};
+  }
   const FrameHeader header{.length = static_cast<uint32_t>(frame.size()), .crc = checksum(frame)};
   if (std::fwrite(&header, sizeof(header), 1, file_.get()) != 1 ||
       std::fwrite(frame.data(), frame.size(), 1, file_.get()) != 1) {
@@ -75,9 +80,11 @@ Result<RecordingReader> RecordingReader::open(const std::string& path) {
     return Error{ErrorCode::kCorrupt, fmt::format("'{}' is not a recording made by 'redan record'", path)};
   }
   if (header.abi_version != REDAN_ABI_VERSION) {
-    return Error{ErrorCode::kCorrupt,
-                 fmt::format("'{}' is a recording of version {}; this redan reads version {}: replay it with the redan that made it",
-                             path, header.abi_version, REDAN_ABI_VERSION)};
+    return Error{
+        ErrorCode::kCorrupt,
+        fmt::format(
+            "'{}' is a recording of version {}; this redan reads version {}: replay it with the redan that made it",
+            path, header.abi_version, REDAN_ABI_VERSION)};
   }
   reader.offset_ = sizeof(header);
   return reader;
@@ -93,15 +100,17 @@ Result<std::optional<Bytes>> RecordingReader::next() {
     return corrupt(fmt::format("a frame of {} bytes", header.length));
   }
   frame_.resize(header.length);
-  if (std::fread(frame_.data(), 1, frame_.size(), file_.get()) != frame_.size()) return corrupt("it ends within a frame");
+  if (std::fread(frame_.data(), 1, frame_.size(), file_.get()) != frame_.size())
+    return corrupt("it ends within a frame");
   if (checksum(frame_) != header.crc) return corrupt("a frame does not match its checksum");
   offset_ += sizeof(header) + frame_.size();
   return std::optional<Bytes>(frame_);
 }
 
 Error RecordingReader::corrupt(const std::string& what) const {
-  return Error{ErrorCode::kCorrupt,
-               fmt::format("the recording '{}' is damaged at byte {}: {}; the frames before it are good", path_, offset_, what)};
+  return Error{
+      ErrorCode::kCorrupt,
+      fmt::format("the recording '{}' is damaged at byte {}: {}; the frames before it are good", path_, offset_, what)};
 }
 
 }  // namespace redan::event

@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernel/bpf_kernel.h"
 
-#include <bpf/bpf.h>
-#include <bpf/libbpf.h>
-#include <fmt/format.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -13,6 +10,10 @@
 #include <cstring>
 #include <optional>
 #include <string_view>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <fmt/format.h>
 
 #include "base/fd.h"
 #include "generated/probes.skel.h"

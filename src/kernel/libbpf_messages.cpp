@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernel/libbpf_messages.h"
 
-#include <bpf/libbpf.h>
-
 #include <cstdarg>
 #include <cstdio>
 #include <string_view>
+
+#include <bpf/libbpf.h>
 
 namespace redan::kernel {
 namespace {

@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernel/lockdown.h"
 
-#include <bpf/bpf.h>
-#include <bpf/libbpf.h>
 #include <linux/bpf.h>
 
 #include <array>
 #include <fstream>
 #include <iterator>
 #include <vector>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
 
 #include "base/fd.h"
 
@@ -60,10 +61,10 @@ Result<bool> kernel_reads_allowed() {
       instruction(BPF_ALU64 | BPF_MOV | BPF_K, BPF_REG_0, 0, 0),
       instruction(BPF_JMP | BPF_EXIT, 0, 0, 0),
   };
-  const Fd with(::bpf_prog_load(BPF_PROG_TYPE_RAW_TRACEPOINT, "redan_probe", "GPL", insns.data(), insns.size(), nullptr));
+  const Fd with(
+      ::bpf_prog_load(BPF_PROG_TYPE_RAW_TRACEPOINT, "redan_probe", "GPL", insns.data(), insns.size(), nullptr));
   if (with) return true;
-  const Fd without(
-      ::bpf_prog_load(BPF_PROG_TYPE_RAW_TRACEPOINT, "redan_probe", "GPL", insns.data() + 5, 2, nullptr));
+  const Fd without(::bpf_prog_load(BPF_PROG_TYPE_RAW_TRACEPOINT, "redan_probe", "GPL", insns.data() + 5, 2, nullptr));
   if (without) return false;
   return errno_error("cannot load a BPF program");
 }

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <fmt/format.h>
 #include <pwd.h>
 #include <sys/stat.h>
 #include <sys/utsname.h>
@@ -7,6 +6,8 @@
 #include <cstdio>
 #include <fstream>
 #include <memory>
+
+#include <fmt/format.h>
 
 #include "metadata/metadata.h"
 

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <fmt/format.h>
 #include <sys/stat.h>
 
 #include <array>
@@ -10,6 +9,8 @@
 #include <sstream>
 #include <string_view>
 #include <system_error>
+
+#include <fmt/format.h>
 
 #include "metadata/metadata.h"
 

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fcntl.h>
-#include <fmt/format.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -8,6 +7,8 @@
 #include <string_view>
 #include <unordered_map>
 #include <unordered_set>
+
+#include <fmt/format.h>
 
 #include "base/fd.h"
 #include "event/decode.h"
@@ -18,6 +19,9 @@ namespace redan::metadata {
 namespace {
 
 using Frame = std::vector<std::byte>;
+
+/// Resolution of process start times in procfs.
+constexpr uint64_t kProcfsTickNs = 10'000'000;
 
 /// What procfs has to say of a task. Anything may be empty: a process can go at any moment.
 struct TaskStrings {
@@ -176,12 +180,14 @@ std::vector<redan_task> creators_first(std::span<const redan_task> tasks) {
 namespace {
 
 /// Some kernels keep processes from the iterator that procfs shows (a sandbox's pid 1, for one).
-void add_unlisted(std::vector<redan_task>& tasks, const std::string& procfs) {
+void add_unlisted(std::vector<redan_task>& tasks, const std::string& procfs, uint64_t now) {
   std::unordered_set<uint32_t> listed;
   for (const redan_task& task : tasks) listed.insert(task.image.tgid);
   for (const uint32_t pid : procfs_pids(procfs)) {
     if (listed.contains(pid)) continue;
-    if (const auto task = procfs_task(procfs, pid)) tasks.push_back(*task);
+    const auto task = procfs_task(procfs, pid);
+    // One that is younger than the listing comes as a record of its own, with its exact start.
+    if (task && task->image.time + kProcfsTickNs <= now) tasks.push_back(*task);
   }
 }
 
@@ -191,7 +197,7 @@ Result<std::vector<std::vector<std::byte>>> scan_frames(const ListTasks& list, c
   REDAN_ASSIGN(std::vector<redan_task> tasks, list());
   std::unordered_map<uint32_t, uint64_t> images_before;
   for (const redan_task& task : tasks) images_before.emplace(task.image.tgid, task.image.time);
-  add_unlisted(tasks, options.procfs);
+  add_unlisted(tasks, options.procfs, options.now);
 
   std::vector<std::pair<redan_task, TaskStrings>> found;
   for (const redan_task& task : creators_first(tasks)) {
