@@ -32,10 +32,10 @@ struct task_struct___audit {
 
 #pragma clang attribute pop
 
-#define CAP_SET__READ(cred, set)                                                                                       \
-	(bpf_core_field_exists(((struct cred___cap_value *)0)->set.val)                                                \
-		 ? ((const struct cred___cap_value *)(cred))->set.val                                                  \
-		 : (((u64)((const struct cred___cap_words *)(cred))->set.cap[1] << 32) |                               \
+#define CAP_SET__READ(cred, set)                                                         \
+	(bpf_core_field_exists(((struct cred___cap_value *)0)->set.val)                  \
+		 ? ((const struct cred___cap_value *)(cred))->set.val                    \
+		 : (((u64)((const struct cred___cap_words *)(cred))->set.cap[1] << 32) | \
 		    ((const struct cred___cap_words *)(cred))->set.cap[0]))
 
 /* The audit login uid, ~0 where it is unset or the kernel has no audit. */

@@ -25,9 +25,9 @@ struct path_walk {
 	u64 mount_root;  /* its root dentry */
 	u64 root_dentry; /* the task's root */
 	u64 root_vfsmount;
-	u64 name;        /* of the component that the last step left */
+	u64 name; /* of the component that the last step left */
 	u32 name_len;
-	u32 complete;    /* the task's root was reached */
+	u32 complete; /* the task's root was reached */
 };
 
 /* path__measure() */
@@ -84,8 +84,7 @@ static __always_inline long path__step(struct path_walk *w)
 	struct dentry_step d;
 
 	w->name_len = 0;
-	if (w->dentry == w->root_dentry &&
-	    w->mount + bpf_core_field_offset(struct mount, mnt) == w->root_vfsmount) {
+	if (w->dentry == w->root_dentry && w->mount + bpf_core_field_offset(struct mount, mnt) == w->root_vfsmount) {
 		w->complete = 1;
 		return 1;
 	}

@@ -8,11 +8,11 @@
 #include "lib/shared.h"
 
 struct task_state {
-	u64 image_time;   /* 0: never, see task_state__get() */
+	u64 image_time; /* 0: never, see task_state__get() */
 	u64 creator_time;
 	u32 creator_tgid;
-	u32 image_flags;  /* enum redan_image_flag */
-	u64 ended;        /* 1: its exit has been reported */
+	u32 image_flags; /* enum redan_image_flag */
+	u64 ended;       /* 1: its exit has been reported */
 };
 
 struct {
@@ -47,7 +47,8 @@ static __always_inline struct redan_image task__learnt_image(const struct task_s
 }
 
 /* The image that `leader` runs, by its state if that is not NULL. */
-static __always_inline struct redan_image task__image_of(const struct task_struct *leader, const struct task_state *state)
+static __always_inline struct redan_image task__image_of(const struct task_struct *leader,
+							 const struct task_state *state)
 {
 	struct redan_image image = task__learnt_image(leader);
 

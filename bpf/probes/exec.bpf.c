@@ -129,7 +129,8 @@ static __always_inline void exec__copy_user(struct bpf_dynptr *record, u32 offse
 	bpf_loop(REDAN_ARGS_MAX / COPY_CHUNK + 1, exec__copy_chunk, &c, 0);
 }
 
-static __always_inline void exec__measure_cwd(const struct task_struct *task, struct exec_sizes *s, struct path_walk *cwd)
+static __always_inline void exec__measure_cwd(const struct task_struct *task, struct exec_sizes *s,
+					      struct path_walk *cwd)
 {
 	const struct fs_struct *fs = task->fs;
 
@@ -194,8 +195,8 @@ static __always_inline u32 exec__copy_filename(const struct linux_binprm *bprm, 
 	return n > 0 && n <= REDAN_PATH_MAX ? n - 1 : 0;
 }
 
-static __always_inline u32 exec__copy_cgroup_name(const struct task_struct *task, struct bpf_dynptr *record,
-						  u32 offset, struct redan_exec *e)
+static __always_inline u32 exec__copy_cgroup_name(const struct task_struct *task, struct bpf_dynptr *record, u32 offset,
+						  struct redan_exec *e)
 {
 	long n = 0;
 

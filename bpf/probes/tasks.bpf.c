@@ -29,8 +29,7 @@ static __always_inline void task__describe(struct task_struct *task, struct reda
 		to->exe_nlink = inode->i_nlink;
 	}
 	if (settings.kernel_reads)
-		bpf_probe_read_kernel_str(to->cgroup_name, sizeof(to->cgroup_name),
-					  task->cgroups->dfl_cgrp->kn->name);
+		bpf_probe_read_kernel_str(to->cgroup_name, sizeof(to->cgroup_name), task->cgroups->dfl_cgrp->kn->name);
 	if (task->flags & PF_KTHREAD)
 		to->flags |= REDAN_TASK_KTHREAD;
 	if (!task->signal->live.counter)
