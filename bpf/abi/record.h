@@ -130,6 +130,7 @@ struct redan_exec {
 	__u32 exe_nlink;
 	__u64 exe_ino;
 	__u64 cgroup_id;
+	__u64 start_time; /* of the process; with tgid it tells two processes of one pid apart */
 	__u32 args_total; /* bytes of the argument vector, NULs included; > args_len: it was cut */
 	__u32 env_total;
 	__u32 cwd_len; /* components from the leaf to the root, each followed by '/'; see cwd_text() in src/event */
@@ -139,7 +140,7 @@ struct redan_exec {
 	__u32 env_len;  /* NUL-separated; 0 unless asked for */
 	__u32 pad0;
 };
-REDAN_PIN_SIZE(struct redan_exec, 232);
+REDAN_PIN_SIZE(struct redan_exec, 240);
 
 enum redan_fork_flag {
 	REDAN_FORK_NS_INIT = 1 << 0, /* pid 1 of a pid namespace below the initial one */
@@ -162,10 +163,11 @@ enum redan_exit_flag {
 /* The last thread of a process ended. */
 struct redan_exit {
 	struct redan_record hdr; /* tid: the thread that was last */
+	__u64 start_time;        /* of the process */
 	__u32 code;              /* as wait(2) reports it */
 	__u32 pad0;
 };
-REDAN_PIN_SIZE(struct redan_exit, 48);
+REDAN_PIN_SIZE(struct redan_exit, 56);
 
 /* Why something did not reach user space or is not what it should be. One counter each in struct redan_counters. */
 enum redan_loss {
@@ -199,6 +201,7 @@ struct redan_task {
 	struct redan_image creator; /* the real parent where nobody saw the fork */
 	struct redan_credentials cred;
 	struct redan_namespaces ns;
+	__u64 start_time; /* of the process */
 	__u64 cgroup_id;
 	__u64 exe_ino;
 	__u32 exe_dev;
@@ -208,7 +211,7 @@ struct redan_task {
 	char cgroup_name[REDAN_CGROUP_NAME_MAX]; /* NUL-terminated */
 	__u32 pad0;
 };
-REDAN_PIN_SIZE(struct redan_task, 312);
+REDAN_PIN_SIZE(struct redan_task, 320);
 
 enum redan_task_flag {
 	REDAN_TASK_KTHREAD = 1 << 0,

@@ -50,7 +50,10 @@ __weak __noinline int exec__take_over(struct exec_images *images, u64 now)
 			state = bpf_task_storage_get(&task_states, task, &copy, BPF_LOCAL_STORAGE_GET_F_CREATE);
 			bpf_map_delete_elem(&leaderless_states, &tgid);
 		} else {
+			/* Forked after the first listing and before the fork hook was there. */
 			state = task_state__get(task);
+			if (state)
+				state->image_flags |= REDAN_IMAGE_FORKED;
 		}
 	}
 	images->creator.flags = 0;
@@ -221,6 +224,7 @@ static __always_inline void exec__fill(struct redan_exec *e, struct task_struct 
 	e->exe_dev = inode->i_sb->s_dev;
 	e->exe_nlink = inode->i_nlink;
 	e->exe_ino = inode->i_ino;
+	e->start_time = task->start_boottime;
 	e->cgroup_id = task->cgroups->dfl_cgrp->kn->id;
 	e->cwd_len = 0;
 	e->args_len = 0;

@@ -69,6 +69,7 @@ int BPF_PROG(process_exit, struct task_struct *task)
 	e->hdr.seq = seq;
 	e->hdr.flags = task->flags & PF_KTHREAD ? REDAN_EXIT_KTHREAD : 0;
 	e->hdr.image_time = image.time;
+	e->start_time = leader->start_boottime;
 	e->code = exit__code(leader);
 	e->pad0 = 0;
 	bpf_ringbuf_submit(e, ring__wakeup());

@@ -20,6 +20,7 @@ static __always_inline void task__describe(struct task_struct *task, struct reda
 
 	cred__read(task->real_cred, task__login_uid(task), &to->cred);
 	task__read_namespaces(task, &to->ns);
+	to->start_time = task->start_boottime;
 	to->cgroup_id = task->cgroups->dfl_cgrp->kn->id;
 	if (mm && mm->exe_file) {
 		const struct inode *inode = mm->exe_file->f_inode;

@@ -27,6 +27,13 @@ constexpr size_t kAncestorsMax = 1024;
 
 uint32_t flag_if(bool condition, uint32_t flag) { return condition ? flag : 0; }
 
+/// Whether the image is one of the process that started then. Unknown starts are taken for the same.
+bool is_of_process(const Node& node, uint64_t process_start) {
+  if (node.process_start == 0 || process_start == 0 || node.process_start == process_start) return true;
+  const bool rounded = node.process_start % kProcfsTickNs == 0;
+  return rounded && process_start - node.process_start < kProcfsTickNs;
+}
+
 ImageKey key_of(const redan_image& image) {
   if (image.tgid == 0) return kKernelKey;
   return {.tgid = image.tgid, .time = image.time};
@@ -88,9 +95,11 @@ void Engine::on(const event::ForkView& view, std::vector<Event>&) {
   process->image = creator != nullptr ? creator->process->image : unknown_image_;
   process->flags = event::kFlagExecve | flag_if(process->in_init_tree, event::kFlagInInitTree) |
                    flag_if(creator == nullptr, event::kFlagMiss);
-  tree_.insert(
-      {.process = std::move(process), .forked = true, .kernel_thread = (fork.hdr.flags & REDAN_FORK_KTHREAD) != 0},
-      fork.hdr.time);
+  tree_.insert({.process = std::move(process),
+                .forked = true,
+                .kernel_thread = (fork.hdr.flags & REDAN_FORK_KTHREAD) != 0,
+                .process_start = key.time},
+               fork.hdr.time);
 }
 
 void Engine::on(const event::ExecView& view, std::vector<Event>& out) {
@@ -107,7 +116,7 @@ void Engine::on_exec(const event::ExecView& view, std::vector<Event>& out) {
   const ImageKey previous_key = key_of(exec.previous);
   // Of a process whose fork the sensor saw, the previous image is known exactly; what else has this pid is another process.
   const bool exact = (exec.previous.flags & (REDAN_IMAGE_FORKED | REDAN_IMAGE_LEARNT)) == REDAN_IMAGE_FORKED;
-  const Node* previous = exact ? tree_.find(previous_key) : find_running(previous_key);
+  const Node* previous = exact ? tree_.find(previous_key) : find_running(previous_key, exec.start_time);
 
   // The tree knows better than the sensor whether an image that is older than the sensor was only forked.
   const bool forked = previous != nullptr ? previous->forked : (exec.previous.flags & REDAN_IMAGE_FORKED) != 0;
@@ -128,7 +137,7 @@ void Engine::on_exec(const event::ExecView& view, std::vector<Event>& out) {
                    flag_if(parent == nullptr, event::kFlagMiss);
   process->image = image_of(view);
 
-  const Node& node = tree_.insert({.process = std::move(process)}, exec.hdr.time);
+  const Node& node = tree_.insert({.process = std::move(process), .process_start = exec.start_time}, exec.hdr.time);
   publish_exec(node, exec.hdr.time, exec_properties(exec), out);
   for (const Cut& cut : exec_cuts(view)) {
     Notice told = notice(exec.hdr.time, "cut");
@@ -170,8 +179,12 @@ void Engine::on_scanned_process(const event::ExecView& view, std::vector<Event>&
   process->image = image_of(view);
 
   const bool kernel_thread = (exec.hdr.flags & REDAN_EXEC_KTHREAD) != 0;
-  const Node& node = tree_.insert(
-      {.process = std::move(process), .forked = forked, .kernel_thread = kernel_thread, .scan = scan_}, exec.hdr.time);
+  const Node& node = tree_.insert({.process = std::move(process),
+                                   .forked = forked,
+                                   .kernel_thread = kernel_thread,
+                                   .scan = scan_,
+                                   .process_start = exec.start_time},
+                                  exec.hdr.time);
   ++scan_added_;
   if (!kernel_thread) publish_exec(node, key.time, {}, out);
 }
@@ -179,7 +192,7 @@ void Engine::on_scanned_process(const event::ExecView& view, std::vector<Event>&
 void Engine::on(const event::ExitView& view, std::vector<Event>& out) {
   ++received_.exit;
   const redan_exit& exit = view.fixed;
-  Node* node = find_running(key_of(exit.hdr));
+  Node* node = find_running(key_of(exit.hdr), exit.start_time);
   if (node != nullptr && node->ended) return;  // told twice: it had no task storage
   const bool kernel_thread = (exit.hdr.flags & REDAN_EXIT_KTHREAD) != 0;
   if (node == nullptr) {
@@ -189,7 +202,9 @@ void Engine::on(const event::ExitView& view, std::vector<Event>& out) {
     process->flags = event::kFlagMiss;
     process->start_time = exit.hdr.image_time;
     process->image = unknown_image_;
-    node = &tree_.insert({.process = std::move(process), .kernel_thread = kernel_thread}, exit.hdr.time);
+    node =
+        &tree_.insert({.process = std::move(process), .kernel_thread = kernel_thread, .process_start = exit.start_time},
+                      exit.hdr.time);
   }
   const ProcessRef process = node->process;
   tree_.mark_dead(process->key, exit.hdr.time, true);
@@ -348,11 +363,12 @@ Node* Engine::find_image(const ImageKey& key) {
   return rounded && key.time - node->process->key.time < kProcfsTickNs ? node : nullptr;
 }
 
-Node* Engine::find_running(const ImageKey& key) {
+Node* Engine::find_running(const ImageKey& key, uint64_t process_start) {
   Node* node = find_image(key);
   if (node != nullptr && (node->alive || node->ended)) return node;
   Node* latest = tree_.latest(key.tgid);
-  return latest != nullptr && (latest->alive || latest->process->key.time > key.time) ? latest : node;
+  if (latest == nullptr || !is_of_process(*latest, process_start)) return node;
+  return latest->alive || latest->process->key.time > key.time ? latest : node;
 }
 
 ProcessRef Engine::process_at(const ImageKey& key) {

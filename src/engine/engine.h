@@ -65,8 +65,9 @@ class Engine {
                     std::vector<event::Event>& out);
   /// The image, also if the tree knows the start of its process from procfs alone, which rounds down.
   Node* find_image(const ImageKey& key);
-  /// What the process runs, by an image that the sensor knows of it: without storage it knows its start alone.
-  Node* find_running(const ImageKey& key);
+  /// What the process with that start runs, by an image that the sensor knows of it: an image whose record was lost is not in
+  /// the tree, and without task storage the sensor knows the first image alone.
+  Node* find_running(const ImageKey& key, uint64_t process_start);
   ProcessRef process_at(const ImageKey& key);
   std::vector<ProcessRef> ancestors_of(const ProcessRef& parent);
   event::EventTime at(uint64_t boot_ns) const { return {.boot_ns = boot_ns, .wall_offset_ns = wall_offset_ns_}; }

@@ -33,6 +33,7 @@ struct Node {
   uint32_t scan = 0;                         ///< the last scan that saw it alive
   uint64_t incarnation = 0;                  ///< of this key in this tree: an image that was evicted can come back
   uint64_t parent_incarnation = 0;           ///< the parent that this image is counted in; 0: none
+  uint64_t process_start = 0;                ///< boot ns, the same for all images of a process; 0: not known
   uint64_t dead_since = 0;                   ///< boot ns; meaningful if !alive
   std::list<ImageKey>::iterator place = {};  ///< in one of the tree's lists, see ProcessTree::list_of()
 };

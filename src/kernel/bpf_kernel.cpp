@@ -12,6 +12,7 @@
 #include <string_view>
 
 #include <bpf/bpf.h>
+#include <bpf/btf.h>
 #include <bpf/libbpf.h>
 #include <fmt/format.h>
 
@@ -76,7 +77,27 @@ struct BpfKernel::State {
 BpfKernel::BpfKernel(std::unique_ptr<State> state) : state_(std::move(state)) {}
 BpfKernel::~BpfKernel() = default;
 
+namespace {
+
+struct FreeBtf {
+  void operator()(btf* types) const { ::btf__free(types); }
+};
+
+Result<void> check_btf(const std::string& path) {
+  if (path.empty()) return {};
+  const LibbpfMessages quiet;
+  const std::unique_ptr<btf, FreeBtf> types(::btf__parse(path.c_str(), nullptr));
+  if (types != nullptr) return {};
+  return Error{ErrorCode::kKernel,
+               fmt::format("--btf: '{}' has no BTF (the kernel's types): {}; leave --btf out to use the "
+                           "running kernel's own",
+                           path, errno < 4000 ? ::strerror(errno) : "not a BTF or ELF file")};
+}
+
+}  // namespace
+
 Result<std::unique_ptr<BpfKernel>> BpfKernel::load(const BpfKernelOptions& options) {
+  REDAN_TRY(check_btf(options.btf));
   REDAN_ASSIGN(const bool kernel_reads, kernel_reads_allowed());
   std::optional<UserReadsKept> user_reads;
   if (!kernel_reads) {

@@ -66,7 +66,9 @@ Result<bool> kernel_reads_allowed() {
   if (with) return true;
   const Fd without(::bpf_prog_load(BPF_PROG_TYPE_RAW_TRACEPOINT, "redan_probe", "GPL", insns.data() + 5, 2, nullptr));
   if (without) return false;
-  return errno_error("cannot load a BPF program");
+  Error error = errno_error("cannot load a BPF program");
+  if (error.code == ErrorCode::kPrivilege) error.message += "; run as root, or with CAP_BPF and CAP_PERFMON";
+  return error;
 }
 
 Result<UserReadsKept> UserReadsKept::make() {

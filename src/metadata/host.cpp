@@ -2,8 +2,10 @@
 #include <pwd.h>
 #include <sys/stat.h>
 #include <sys/utsname.h>
+#include <unistd.h>
 
 #include <cstdio>
+#include <cstring>
 #include <fstream>
 #include <memory>
 
@@ -29,6 +31,9 @@ struct CloseFile {
 
 Result<Host> read_host(const std::string& procfs) {
   Host host;
+  if (::access((procfs + "/self/stat").c_str(), R_OK) != 0) {
+    return Error{ErrorCode::kConfig, fmt::format("--procfs: '{}' is no proc file system: {}", procfs, ::strerror(errno))};
+  }
   utsname names{};
   if (::uname(&names) != 0) return errno_error("uname");
   host.kernel_release = names.release;

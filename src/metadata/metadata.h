@@ -23,7 +23,7 @@ struct Host {
   redan_namespaces namespaces{};  ///< of pid 1; from the task iterator, because /proc/1/ns may be closed even to root
 };
 
-/// All but the namespaces.
+/// All but the namespaces. kConfig: `procfs` is no proc file system.
 Result<Host> read_host(const std::string& procfs);
 
 /// Tells one state of a file from the next. Equal versions: nothing was written in between.

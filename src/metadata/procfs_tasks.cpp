@@ -81,7 +81,7 @@ bool read_stat(const std::string& text, redan_task& task) {
   for (int i = 10; i <= 21; ++i) fields >> skipped;
   fields >> start;
   if (!fields) return false;
-  task.image.time = start * kTickNs;
+  task.image.time = task.start_time = start * kTickNs;
   task.image.flags = REDAN_IMAGE_LEARNT | ((flags & kPfForkNoExec) != 0 ? unsigned{REDAN_IMAGE_FORKED} : 0U);
   task.creator.tgid = static_cast<uint32_t>(ppid);
   if ((flags & kPfKthread) != 0) task.flags |= REDAN_TASK_KTHREAD;

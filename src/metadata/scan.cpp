@@ -121,6 +121,7 @@ Frame scan_record(const redan_task& task, const TaskStrings& strings, uint64_t n
   exec.exe_dev = task.exe_dev;
   exec.exe_nlink = task.exe_nlink;
   exec.exe_ino = task.exe_ino;
+  exec.start_time = task.start_time;
   exec.cgroup_id = task.cgroup_id;
   exec.args_total = strings.args_total;
   exec.env_total = strings.env_total;

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""No process is missed; and where the ring is made too small for that, every loss is told and counted, and the tree heals.
+"""No process is missed; and where the ring is made too small for that, every loss is told and counted, and the tree
+heals.
 
 Under loss the agent is stopped (SIGSTOP) for a part of the load, so that the ring does overflow.
 """
@@ -8,15 +9,15 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from lib import load  # noqa: E402
-from lib.agent import Agent  # noqa: E402
+from lib.agent import Agent, AgentError  # noqa: E402
 from lib.cases import Cases, full_counts, parse_arguments  # noqa: E402
-from lib.load import STORM, TINY, Spoken, Storm, StormEvents, bodies, is_from_procfs, unique_ids  # noqa: E402
-from lib.runs import number, stopped, wait_until  # noqa: E402
+from lib.load import STORM, TINY, LoadError, Spoken, Storm, StormEvents  # noqa: E402
+from lib.load import bodies, ghosts, is_from_procfs, unique_ids  # noqa: E402
+from lib.runs import losses, number, own, stopped, wait_until, working_folder  # noqa: E402
 
 SMALL_RING = ("--rb-size-total", "64K")
 KERNEL_THREADS = 8  # that may come or go while a test looks away
@@ -33,13 +34,10 @@ def balance(agent):
     sent, received, lost = (number(stop, "records_" + name) for name in ("sent", "received", "lost"))
     if sent != received + lost:
         yield f"{sent} records sent, {received} received and {lost} lost do not add up"
-    told = sum(number(loss, name) for loss in agent.own_records("loss") for name in ("exec", "fork", "exit")
-               if loss["cause"] == "ring_full")
+    told = sum(number(loss, name) for loss in losses(agent.records) for name in ("exec", "fork", "exit"))
     if told != lost:
         yield f"the loss records tell of {told} records, the stop record of {lost}"
-    for loss in agent.own_records("loss"):
-        if loss["cause"] != "ring_full":
-            yield f"a loss of another cause: {loss}"
+    yield from (f"a loss of another cause: {loss}" for loss in losses(agent.records) if loss["cause"] != "ring_full")
 
 
 def no_loss(arguments, cases, folder):
@@ -53,10 +51,10 @@ def no_loss(arguments, cases, folder):
     cases.check(f"no-loss: {count} execs and {count // 2} forks, each once, with its parent", events.problems())
     cases.check("no-loss: no identity is given twice", unique_ids(agent.records))
     stop = stop_record(agent)
-    losses = [f"told: {loss}" for loss in agent.own_records("loss")]
+    problems = [f"told: {loss}" for loss in losses(agent.records)]
     if number(stop, "records_lost") or stop["records_sent"] != stop["records_received"]:
-        losses.append(f"the stop record: {stop}")
-    cases.check("no-loss: nothing lost, all received", losses)
+        problems.append(f"the stop record: {stop}")
+    cases.check("no-loss: nothing lost, all received", problems)
     cases.check("no-loss: whole lines of JSON", [reason for _, reason in agent.bad_lines])
 
 
@@ -104,7 +102,8 @@ def wait_until_healed(agent):
     def is_quiet():
         nonlocal last
         agent.read()
-        tale = [body["kind"] for body in agent.own_records() if body["kind"] in ("loss", "healed")]
+        tale = [body["kind"] for body in own(agent.records)
+                if body["kind"] in ("loss", "healed") and body.get("cause") != "agent_killed"]
         if not tale or tale[-1] != "healed":
             last = None
         elif last is None or last[0] != len(tale):
@@ -134,9 +133,11 @@ def told_by_healing(agent, pid, binary, arguments, parent_pid, parent_id, signal
         yield f"exits of {arguments}: {[(end.get('signal'), end.get('status')) for end in exits]}"
     for what, body in [("exec", execs[0])] + [("exit", end) for end in exits]:
         parent, own = body.get("parent", {}), body["process"]
-        found = (own["binary"], own.get("arguments"), own.get("parent_exec_id"), parent.get("exec_id"), parent.get("pid"))
-        if found != (binary, arguments, parent_id, parent_id, parent_pid):
-            yield f"{what} of {arguments}: {found}, expected {(binary, arguments, parent_id, parent_id, parent_pid)}"
+        expected = (binary, arguments, parent_id, parent_id, parent_pid)
+        found = (own.get("binary"), own.get("arguments"), own.get("parent_exec_id"), parent.get("exec_id"),
+                 parent.get("pid"))
+        if found != expected:
+            yield f"{what} of {arguments}: {found}, expected {expected}"
 
 
 def id_of(agent, pid, arguments):
@@ -156,7 +157,7 @@ def nest_problems(agent, spoken, name, test_id):
 def unseen_execs(agent, started):
     """Compares the number of lost exec records with what is missing, of `started` execs since the agent was ready."""
     seen = sum(not is_from_procfs(body) for body in bodies(agent.records, "process_exec"))
-    lost = sum(number(loss, "exec") for loss in agent.own_records("loss"))
+    lost = sum(number(loss, "exec") for loss in losses(agent.records))
     if lost != started - seen:
         yield f"{started} execs, {seen} seen, but {lost} told to be lost"
 
@@ -164,13 +165,13 @@ def unseen_execs(agent, started):
 def unseen_exits(agent, ended):
     """The same for exits; those of kernel threads are lost, too, but are no events."""
     seen = len(bodies(agent.records, "process_exit"))
-    lost = sum(number(loss, "exit") for loss in agent.own_records("loss"))
+    lost = sum(number(loss, "exit") for loss in losses(agent.records))
     if not ended - seen <= lost <= ended - seen + KERNEL_THREADS:
         yield f"{ended} processes ended, {seen} seen, but {lost} told to be lost"
 
 
 def overflow(arguments, cases, folder):
-    count = 20000 if full_counts() else 1600
+    count = 20000 if full_counts() else 1200
     with Agent(arguments.agent, *SMALL_RING, folder=folder) as agent:
         victims = Paused("victim", 40)
         for pid in victims.pids():
@@ -191,7 +192,7 @@ def overflow(arguments, cases, folder):
             os.kill(spoken.pids[2], signal.SIGKILL)
             spoken.wait()
         agent.settle()
-        expected, known_until = processes_here(), len(agent.records)
+        expected = processes_here()
         agent.stop()
 
     records = agent.records
@@ -209,20 +210,47 @@ def overflow(arguments, cases, folder):
     gone = max((number(healed, "processes_gone") for healed in agent.own_records("healed")), default=0)
     cases.check("overflow: the healing notices who ended unseen",
                 [] if gone >= len(victims.pids()) else [f"{gone} processes gone, {len(victims.pids())} ended unseen"])
-    cases.check("overflow: the healing finds who began unseen",
-                [problem for token, process in sleepers.processes.items()
-                 for problem in told_by_healing(agent, process.pid, TINY, "pause " + token, os.getpid(), test_id, "SIGKILL")])
-    cases.check("overflow: the healing finds families that began unseen",
-                [problem for name, spoken in nests.items() for problem in nest_problems(agent, spoken, name, test_id)])
+    found = [problem for token, process in sleepers.processes.items()
+             for problem in told_by_healing(agent, process.pid, TINY, "pause " + token, os.getpid(), test_id, "SIGKILL")]
+    cases.check("overflow: the healing finds who began unseen", found)
+    found = [problem for name, spoken in nests.items() for problem in nest_problems(agent, spoken, name, test_id)]
+    cases.check("overflow: the healing finds families that began unseen", found)
     known = number(stop_record(agent), "processes")
     cases.check("overflow: in the end the tree holds the processes that there are",
                 [] if abs(known - expected) <= KERNEL_THREADS else [f"{known} in the tree, {expected} on the machine"])
     cases.check("overflow: whole lines of JSON", [reason for _, reason in agent.bad_lines])
-    del known_until
+
+
+def healing_under_load(arguments, cases, folder):
+    """Processes start, execute and end while the agent lists them. In the end everything that was told to live does."""
+    rounds = 20 if full_counts() else 5
+    with Agent(arguments.agent, *SMALL_RING, folder=folder) as agent:
+        storm = Storm(folder, "steady", loops=4)
+        for _ in range(rounds):
+            with stopped(agent.pid):
+                storm.more_steps(SATURATED)
+            time.sleep(0.2)
+        storm.more_steps(SATURATED)
+        storm.stop()
+        wait_until_healed(agent)
+        agent.settle()
+        living = {int(pid) for pid in filter(str.isdigit, os.listdir("/proc"))}
+        agent.stop()
+    records = agent.records
+    cases.check("healing-under-load: sent = received + lost, and the sum of what was told", balance(agent))
+    cases.check("healing-under-load: what was received is right", StormEvents(storm, records).problems(complete=False))
+    cases.check("healing-under-load: no identity is given twice", unique_ids(records))
+    cases.check("healing-under-load: what the last healing found is alive or was seen to end",
+                ghosts(after_last_loss(records), living))
+
+
+def after_last_loss(records):
+    return records[max((index for index, record in enumerate(records) if losses([record])), default=0):]
 
 
 def reused_pids(arguments, cases, folder):
-    """Pids of processes that ended unseen belong to others before the agent knows. What these do is not told of the former."""
+    """Pids of processes that ended unseen belong to others before the agent knows. What these do is not told of the
+    former."""
     with Agent(arguments.agent, *SMALL_RING, folder=folder) as agent:
         victims = Paused("former", 40)
         for pid in victims.pids():
@@ -244,32 +272,36 @@ def reused_pids(arguments, cases, folder):
         agent.settle()
         agent.stop()
 
-    former = {body["process"]["exec_id"]: body["process"]["pid"] for body in bodies(agent.records, "process_exec")
+    former = {body["process"]["exec_id"] for body in bodies(agent.records, "process_exec")
               if body["process"].get("arguments", "").startswith("pause former-")}
-    problems = []
-    for body in bodies(agent.records, "process_exit"):
-        process = body["process"]
-        if process["exec_id"] in former and body.get("signal") != "SIGKILL":
-            problems.append(f"pid {process['pid']}: the end of the later process ({body.get('signal', 'status 0')}) is told "
-                            f"of the former: {process['binary']} {process.get('arguments')}")
-        if body.get("parent", {}).get("exec_id") in former:
-            problems.append(f"pid {process['pid']}: the exit's parent is the former process of a pid")
-    for body in bodies(agent.records, "process_exec"):
-        if body.get("parent", {}).get("exec_id") in former:
-            problems.append(f"pid {body['process']['pid']} ({body['process'].get('arguments')}): its parent is given as the "
-                            f"former process of pid {body['parent']['pid']}, not {again.process.pid}")
-    cases.check("reused-pids: nobody is taken for the former process of the pid", problems)
+    cases.check("reused-pids: nobody is taken for the former process of the pid", mistaken(agent.records, former))
     cases.check("reused-pids: sent = received + lost, and the sum of what was told", balance(agent))
+
+
+def mistaken(records, former):
+    """Ends of others (the former ones were killed by SIGKILL) and children of others that are told of the former."""
+    for kind in ("process_exec", "process_exit"):
+        for body in bodies(records, kind):
+            process, parent = body["process"], body.get("parent", {})
+            if kind == "process_exit" and process["exec_id"] in former and body.get("signal") != "SIGKILL":
+                yield (f"pid {process['pid']}: the end of the later process ({body.get('signal', 'status 0')}) is told "
+                       f"of the former, {process.get('arguments')}")
+            if parent.get("exec_id") in former:
+                yield f"pid {process['pid']} ({process.get('arguments')}), {kind}: its parent is told as the former"
 
 
 def main():
     arguments = parse_arguments(__doc__)
     cases = Cases(arguments.only)
     load.prepare()
-    folder = os.path.join(arguments.results or tempfile.mkdtemp(), "loss")
-    for name, case in (("no-loss", no_loss), ("overflow", overflow), ("reused-pids", reused_pids)):
-        if cases.wanted(name):
-            case(arguments, cases, os.path.join(folder, name))
+    with working_folder(arguments, "loss") as folder:
+        for name, case in (("no-loss", no_loss), ("overflow", overflow),
+                           ("healing-under-load", healing_under_load), ("reused-pids", reused_pids)):
+            if cases.wanted(name):
+                try:
+                    case(arguments, cases, os.path.join(folder, name))
+                except (AgentError, LoadError) as error:
+                    cases.not_ok(name, str(error))
     return cases.finish()
 
 

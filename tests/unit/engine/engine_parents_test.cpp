@@ -205,6 +205,14 @@ TEST_CASE("the end of an unknown process is not taken for that of a dead one tha
         Texts{"exit 100@130000 of nobody: miss"});
 }
 
+TEST_CASE("the end of an unknown process is not taken for that of a living one whose pid it was given") {
+  Stage stage;
+  stage.give(started_process(100));
+  CHECK(stage.tell(ExitRecord{.tgid = 100, .time = at(131), .image_time = at(130), .start_time = at(130)}) ==
+        Texts{"exit 100@130000 of nobody: miss"});
+  CHECK(stage.engine().tree().living() == 3);  // its predecessor is gone, too: a pid is given again only then
+}
+
 TEST_CASE("kernel threads make no events, but their children have parents") {
   Stage stage;
   CHECK(stage.tell(ForkRecord{.tgid = 50, .time = at(110), .flags = REDAN_FORK_KTHREAD, .creator = kKthreadd}).empty());

@@ -61,12 +61,14 @@ TEST_CASE("the sensor's records have their fields where recordings have them") {
   check_places({AT(redan_exec, hdr, 0), AT(redan_exec, previous, 40), AT(redan_exec, creator, 56),
                 AT(redan_exec, cred, 72), AT(redan_exec, ns, 136), AT(redan_exec, exe_dev, 176),
                 AT(redan_exec, exe_nlink, 180), AT(redan_exec, exe_ino, 184), AT(redan_exec, cgroup_id, 192),
-                AT(redan_exec, args_total, 200), AT(redan_exec, env_total, 204), AT(redan_exec, cwd_len, 208),
-                AT(redan_exec, filename_len, 212), AT(redan_exec, cgroup_name_len, 216), AT(redan_exec, args_len, 220),
-                AT(redan_exec, env_len, 224), AT(redan_exec, pad0, 228), SIZE(redan_exec, 232)});
+                AT(redan_exec, start_time, 200), AT(redan_exec, args_total, 208), AT(redan_exec, env_total, 212),
+                AT(redan_exec, cwd_len, 216), AT(redan_exec, filename_len, 220), AT(redan_exec, cgroup_name_len, 224),
+                AT(redan_exec, args_len, 228), AT(redan_exec, env_len, 232), AT(redan_exec, pad0, 236),
+                SIZE(redan_exec, 240)});
   check_places({AT(redan_fork, hdr, 0), AT(redan_fork, creator, 40), AT(redan_fork, real_parent_tgid, 56),
                 AT(redan_fork, pad0, 60), SIZE(redan_fork, 64)});
-  check_places({AT(redan_exit, hdr, 0), AT(redan_exit, code, 40), AT(redan_exit, pad0, 44), SIZE(redan_exit, 48)});
+  check_places({AT(redan_exit, hdr, 0), AT(redan_exit, start_time, 40), AT(redan_exit, code, 48),
+                AT(redan_exit, pad0, 52), SIZE(redan_exit, 56)});
 }
 
 TEST_CASE("flags keep their bits") {
@@ -85,9 +87,10 @@ TEST_CASE("what sensor and agent share beside records keeps its layout") {
   check_places({AT(redan_counters, seq, 0), AT(redan_counters, wakeup, 8), AT(redan_counters, lost, 16),
                 SIZE(redan_counters, 64), INDEX(REDAN_LOSS_COUNT, std::size(redan_counters{}.lost))});
   check_places({AT(redan_task, image, 0), AT(redan_task, creator, 16), AT(redan_task, cred, 32), AT(redan_task, ns, 96),
-                AT(redan_task, cgroup_id, 136), AT(redan_task, exe_ino, 144), AT(redan_task, exe_dev, 152),
-                AT(redan_task, exe_nlink, 156), AT(redan_task, flags, 160), AT(redan_task, comm, 164),
-                AT(redan_task, cgroup_name, 180), AT(redan_task, pad0, 308), SIZE(redan_task, 312)});
+                AT(redan_task, start_time, 136), AT(redan_task, cgroup_id, 144), AT(redan_task, exe_ino, 152),
+                AT(redan_task, exe_dev, 160), AT(redan_task, exe_nlink, 164), AT(redan_task, flags, 168),
+                AT(redan_task, comm, 172), AT(redan_task, cgroup_name, 188), AT(redan_task, pad0, 316),
+                SIZE(redan_task, 320)});
   check_places({AT(redan_settings, kernel_reads, 0), AT(redan_settings, environment, 4),
                 AT(redan_settings, args_max, 8), AT(redan_settings, wakeup_level, 12), SIZE(redan_settings, 16)});
 }

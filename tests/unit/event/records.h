@@ -128,6 +128,7 @@ struct ExitRecord {
   uint64_t image_time = kSecond;
   uint64_t seq = 0;
   unsigned flags = 0;
+  uint64_t start_time = 0;  ///< of the process; 0: not known
   uint32_t code = 0;
 
   Frame frame() const {
@@ -139,6 +140,7 @@ struct ExitRecord {
     exit.hdr.image_time = image_time;
     exit.hdr.tgid = tgid;
     exit.hdr.tid = tid != 0 ? tid : tgid;
+    exit.start_time = start_time;
     exit.code = code;
     return frame_of(exit);
   }

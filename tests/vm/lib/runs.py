@@ -3,20 +3,41 @@
 import collections
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
+import tempfile
 import time
 
 from lib.agent import Agent, AgentError, parse_line
+from lib.cases import kernel_variant
 
 Outcome = collections.namedtuple("Outcome", "code stdout stderr")
 
 
+@contextlib.contextmanager
+def working_folder(arguments, name):
+    """A folder on this machine's own file system; kept in the results folder. That one is the host's, and its protocol
+    writes twice when a process is killed while it appends to a file."""
+    folder = tempfile.mkdtemp(prefix=f"redan-{name}-")
+    try:
+        yield folder
+    finally:
+        if arguments.results:
+            shutil.copytree(folder, os.path.join(arguments.results, name), dirs_exist_ok=True)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 def run_redan(binary, *arguments, timeout=60, environment=None, before=(), stdout=subprocess.PIPE):
-    """One short run, to its end. `before` are words to put before the command, such as setpriv."""
+    """One short run, to its end; code None: killed after the timeout. `before` are words to put before the command,
+    such as setpriv."""
     command = [*before, os.path.abspath(binary), *arguments]
-    done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=stdout, stderr=subprocess.PIPE,
-                          timeout=timeout, env=environment, check=False)
+    try:
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=stdout, stderr=subprocess.PIPE,
+                              timeout=timeout, env=environment, check=False)
+    except subprocess.TimeoutExpired as late:
+        said = (late.stderr or b"").decode(errors="replace")
+        return Outcome(None, late.stdout or b"", f"{said}(still running after {timeout} s)\n")
     return Outcome(done.returncode, done.stdout, done.stderr.decode(errors="replace"))
 
 
@@ -39,6 +60,13 @@ def own(records, kind=None):
     """Bodies of redan's own records."""
     return [record["redan"] for record in records
             if "redan" in record and kind in (None, record["redan"].get("kind"))]
+
+
+def losses(records):
+    """What was lost while an agent ran. Not that an agent before it was killed; and not that the sensor could not have
+    the state of a process for a moment, which costs no record, where the kernel preempts the sensor."""
+    others = {"agent_killed"} | ({"no_task_storage"} if "preempt" in kernel_variant() else set())
+    return [body for body in own(records, "loss") if body.get("cause") not in others]
 
 
 def number(body, name):
@@ -109,13 +137,18 @@ class BareAgent:
         with open(self.stderr_path, encoding="utf-8", errors="replace") as file:
             return file.read().splitlines()
 
+    def complaints(self):
+        """What it said that one would have to look at."""
+        expected = ("level=info", "kernel lockdown (confidentiality)", "was killed; what happened since")
+        return [line for line in self.said() if not any(text in line for text in expected)]
+
     def wait_until_said(self, text, timeout=60):
         def is_said():
             ended = self.process.poll() is not None
             if any(text in line for line in self.said()):
                 return True
             if ended:
-                raise AgentError(f"the agent ended with {self.process.returncode} before it said '{text}': {self.said()}")
+                raise AgentError(f"ended with {self.process.returncode} before it said '{text}': {self.said()}")
             return False
 
         wait_until(is_said, f"the agent's line '{text}'", timeout)

@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 // Processes in quantity, and a few of special descent. What is done is said on standard output, a line for each thing.
 //
-//   storm run TINY PREFIX LOOPS COUNT   LOOPS forked loops; each starts COUNT times `TINY PREFIX-LOOP-N` and waits for it,
-//                                       in turns by vfork and by fork, and after each second time forks a child that
-//                                       ends with status LOOP + 1. COUNT 0: until the loop gets SIGTERM
-//     says: main PID, loop LOOP PID, step LOOP N (after each turn), end LOOP COUNT
-//   storm nest TINY TOKEN               forks a child that forks one that becomes `TINY pause TOKEN`; each ends after its child
-//     says: nest PID PID PID
-//   storm again TINY TOKEN PID...       a child for each PID, of this very pid, which must be free; waits for all of them. On
-//                                       SIGTERM a child becomes `TINY TOKEN-PID`
-//     says: again PID (for each)
-//   storm threads TINY TOKEN            a child with three threads, of which one that is not the first becomes `TINY TOKEN`
-//     says: threads PID
+//   storm run TINY PREFIX LOOPS COUNT
+//       LOOPS forked loops; each starts COUNT times `TINY PREFIX-LOOP-N` and waits for it, in turns by vfork and by
+//       fork, and after each second time forks a child that ends with status LOOP + 1. COUNT 0: until it gets SIGTERM.
+//       Says: main PID, loop LOOP PID, step LOOP N (after each turn), end LOOP COUNT
+//   storm nest TINY TOKEN
+//       Forks a child that forks one that becomes `TINY pause TOKEN`; each ends after its child. Says: nest PID PID PID
+//   storm again TINY TOKEN PID...
+//       A child for each PID, of this very pid, which must be free; waits for all of them. On SIGTERM a child becomes
+//       `TINY TOKEN-PID`. Says for each: again PID
+//   storm threads TINY TOKEN
+//       A child with three more threads, of which one becomes `TINY TOKEN`. Says: threads PID
 #define _GNU_SOURCE
 #include <errno.h>
 #include <linux/sched.h>
@@ -23,6 +23,7 @@
 #include <string.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <pthread.h>
@@ -96,6 +97,8 @@ static void loop(const char* prefix, int number, long count) {
     run_tiny(token, turn % 2 == 0);
     if (turn % 2 == 1) fork_only(number + 1);
     say("step %d %ld\n", number, turn);
+    // Without an end, it leaves something of the machine to others.
+    if (count == 0) nanosleep(&(struct timespec){.tv_nsec = 5000000}, NULL);
   }
   say("end %d %ld\n", number, turn);
   _exit(0);
