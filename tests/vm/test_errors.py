@@ -127,8 +127,8 @@ def places(inputs):
     yield Bad("export to a file of something else", CONFIG, export(notes), (re.escape(notes),))
     run = inputs.file("run")
     yield Bad("a run directory that is a file", RUNTIME, agent("--run-dir", run), (re.escape(run), "--run-dir"))
-    yield Bad("a procfs that is not there", RUNTIME, agent("--procfs", "/nowhere"), ("/nowhere", "--procfs"))
-    yield Bad("a procfs that is none", RUNTIME, agent("--procfs", inputs.folder), (inputs.pattern, "--procfs"))
+    yield Bad("a procfs that is not there", CONFIG, agent("--procfs", "/nowhere"), ("/nowhere", "--procfs"))
+    yield Bad("a procfs that is none", CONFIG, agent("--procfs", inputs.folder), (inputs.pattern, "--procfs"))
 
 
 def recordings(inputs, binary):
