@@ -41,7 +41,7 @@ static __always_inline struct redan_image task__learnt_image(const struct task_s
 	struct redan_image image = {
 		.time = leader->start_boottime,
 		.tgid = leader->tgid,
-		.flags = REDAN_IMAGE_LEARNT | (leader->flags & PF_FORKNOEXEC ? REDAN_IMAGE_FORKED : 0),
+		.flags = REDAN_IMAGE_LEARNT | (leader->self_exec_id == leader->parent_exec_id ? REDAN_IMAGE_FORKED : 0),
 	};
 	return image;
 }
@@ -85,6 +85,8 @@ static __always_inline struct task_state *task_state__get(struct task_struct *le
 		.creator_tgid = creator.tgid,
 	};
 	state = bpf_task_storage_get(&task_states, leader, &learnt, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	if (!state) /* another CPU may have made it meanwhile */
+		state = bpf_task_storage_get(&task_states, leader, 0, 0);
 	if (!state)
 		loss__count(REDAN_LOSS_NO_TASK_STORAGE);
 	return state;

@@ -50,10 +50,7 @@ __weak __noinline int exec__take_over(struct exec_images *images, u64 now)
 			state = bpf_task_storage_get(&task_states, task, &copy, BPF_LOCAL_STORAGE_GET_F_CREATE);
 			bpf_map_delete_elem(&leaderless_states, &tgid);
 		} else {
-			/* Forked after the first listing and before the fork hook was there. */
 			state = task_state__get(task);
-			if (state)
-				state->image_flags |= REDAN_IMAGE_FORKED;
 		}
 	}
 	images->creator.flags = 0;
@@ -65,6 +62,9 @@ __weak __noinline int exec__take_over(struct exec_images *images, u64 now)
 	images->previous.tgid = tgid;
 	images->previous.time = state->image_time;
 	images->previous.flags = state->image_flags;
+	/* What was learnt in the middle of an exec did not see the fork: the kernel counts the execs since then. */
+	if ((state->image_flags & REDAN_IMAGE_LEARNT) && task->self_exec_id - task->parent_exec_id == 1)
+		images->previous.flags |= REDAN_IMAGE_FORKED;
 	images->creator.time = state->creator_time;
 	images->creator.tgid = state->creator_tgid;
 	state->image_time = now;

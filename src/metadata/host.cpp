@@ -32,7 +32,8 @@ struct CloseFile {
 Result<Host> read_host(const std::string& procfs) {
   Host host;
   if (::access((procfs + "/self/stat").c_str(), R_OK) != 0) {
-    return Error{ErrorCode::kConfig, fmt::format("--procfs: '{}' is no proc file system: {}", procfs, ::strerror(errno))};
+    return Error{ErrorCode::kConfig,
+                 fmt::format("--procfs: '{}' is no proc file system: {}", procfs, ::strerror(errno))};
   }
   utsname names{};
   if (::uname(&names) != 0) return errno_error("uname");
