@@ -23,8 +23,7 @@ OPERATIONS = ("exec", "fork")
 WARM_UP = 150  # cycles before each block
 QUIET = 0.5  # seconds without a new line in the export file: the agent has caught up
 
-# Pids of the cycles, and of everything else that is started meanwhile. The kernel keeps pids in a tree with 64 to a node;
-# whether a fork has to make nodes depends on its neighbours, so each node of the cycles gets one that stays.
+# Pids of the cycles, and of everything else that is started meanwhile.
 CYCLE_PIDS, OTHER_PIDS, PIDS_PER_NODE = 8192, 20000, 64
 
 # What the two kinds of cycles may take of the ring, in bytes: an exec record with its slack, a fork and an exit record.
@@ -140,8 +139,8 @@ class Rounds:
         self.images = 0
         self.memory_after_load = None
         for operation in OPERATIONS:
-            if RING_BYTES[operation] * (plan["count"] + WARM_UP) > plan["ring_bytes"]:
-                raise GuestError(f"{plan['count']} {operation} cycles fill the ring of a stopped agent: take fewer")
+            if RING_BYTES[operation] * (plan["count"][operation] + WARM_UP) > plan["ring_bytes"]:
+                raise GuestError(f"{plan['count'][operation]} {operation} cycles fill the ring of a stopped agent: take fewer")
 
     def run(self):
         for number in range(self._plan["rounds"]):
@@ -152,7 +151,7 @@ class Rounds:
         self._cycles.end()
 
     def _block(self, number, condition, operation):
-        durations, later = self._cycles.run(operation, self._plan["count"])
+        durations, later = self._cycles.run(operation, self._plan["count"][operation])
         block = {"round": number, "condition": condition, "operation": operation,
                  "mean": (sum(durations) + later) / len(durations), "median": statistics.median(durations)}
         self.blocks.append(block)
@@ -188,7 +187,7 @@ class Rounds:
         before = agent.cpu_ns()
         block = self._block(number, "running", operation)
         agent.settle()
-        block["agent_cpu"] = (agent.cpu_ns() - before) / self._plan["count"]
+        block["agent_cpu"] = (agent.cpu_ns() - before) / self._plan["count"][operation]
 
 
 # --- everything else ---
@@ -219,9 +218,7 @@ def footprint(plan):
     agent.settle()
     result["processes"] = sum(name.isdigit() for name in os.listdir("/proc"))
     result["memory"] = memory(agent.process.pid)
-    for sleeper in sleepers:
-        sleeper.kill()
-        sleeper.wait()
+    end_all(sleepers)
     agent.end()
     return result
 
@@ -271,11 +268,24 @@ def shared_program(plan):
 
 
 def start_neighbours(cycles):
-    neighbours = []
+    """Processes that make the kernel's state the same in all blocks, whatever else was started and has ended. One for each
+    node of 64 in the tree of pids, so that no fork has to make a node; and by the end of every second one many small holes
+    in per-CPU memory, as many as there are in a machine that has been running for a while: a fork that takes the last hole
+    works longer."""
+    staying, ending = [], []
     for pid in range(CYCLE_PIDS, CYCLE_PIDS + cycles + PIDS_PER_NODE, PIDS_PER_NODE):
         next_pid(pid)
-        neighbours.append(subprocess.Popen([f"{FOLDER}/target", "wait"]))
-    return neighbours
+        staying.append(subprocess.Popen([f"{FOLDER}/target", "wait"]))
+        next_pid(OTHER_PIDS)
+        ending.append(subprocess.Popen([f"{FOLDER}/target", "wait"]))
+    end_all(ending)
+    return staying
+
+
+def end_all(processes):
+    for process in processes:
+        process.kill()
+        process.wait()
 
 
 @contextlib.contextmanager
@@ -296,11 +306,10 @@ def measure(plan):
         result |= footprint(plan)
         if plan.get("shared"):
             result["shared"] = shared_program(plan)
-        neighbours = start_neighbours(plan["count"] + WARM_UP)
+        neighbours = start_neighbours(max(plan["count"].values()) + WARM_UP)
         rounds = Rounds(plan)
         rounds.run()
-        for neighbour in neighbours:
-            neighbour.kill()
+        end_all(neighbours)
         result |= {"blocks": rounds.blocks, "images": rounds.images, "memory_after_load": rounds.memory_after_load}
     return result
 

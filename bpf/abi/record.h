@@ -70,7 +70,7 @@ REDAN_PIN_SIZE(struct redan_image, 16);
 
 enum redan_image_flag {
 	REDAN_IMAGE_FORKED = 1 << 0, /* made by a fork; no exec yet */
-	REDAN_IMAGE_LEARNT = 1 << 1, /* older than the sensor: time is that of the process's start */
+	REDAN_IMAGE_LEARNT = 1 << 1, /* no exec seen by the sensor: time is that of the process's start */
 };
 
 struct redan_credentials {

@@ -183,6 +183,7 @@ struct signal_struct {
 	atomic_t live;
 	unsigned int flags;
 	int group_exit_code;
+	int nr_threads;
 };
 
 struct task_struct {

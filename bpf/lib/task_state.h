@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* What the sensor knows of each process, kept in task storage of the thread-group leader: it needs no size, is never mixed up
- * by a reused pid and goes with the task.
+/* What the sensor knows of a process and the kernel does not: the time of its last exec, and who forked it if that is not its
+ * real parent. Kept in task storage of the thread-group leader: it needs no size, is never mixed up by a reused pid and goes
+ * with the task. A process that was only forked has none: all that there is to know of it stands in its task, and an allocation
+ * is the dearest thing that the sensor could add to a fork.
  */
 #ifndef REDAN_LIB_TASK_STATE_H
 #define REDAN_LIB_TASK_STATE_H
@@ -8,7 +10,7 @@
 #include "lib/shared.h"
 
 struct task_state {
-	u64 image_time; /* 0: never, see task_state__get() */
+	u64 image_time;
 	u64 creator_time;
 	u32 creator_tgid;
 	u32 image_flags; /* enum redan_image_flag */
@@ -33,16 +35,20 @@ struct {
 	__type(value, struct task_state);
 } leaderless_states __weak SEC(".maps");
 
-/* The image of a process that nobody saw being made: its start is taken for the image's time, which is exact unless it has
- * called exec. Its creator is taken to be the real parent; the caller fills that in.
+/* The image of a process without state, which has not called exec since the sensor came: its start is the image's time, which is
+ * exact unless it has called exec before that.
  */
 static __always_inline struct redan_image task__learnt_image(const struct task_struct *leader)
 {
 	struct redan_image image = {
 		.time = leader->start_boottime,
 		.tgid = leader->tgid,
-		.flags = REDAN_IMAGE_LEARNT | (leader->self_exec_id == leader->parent_exec_id ? REDAN_IMAGE_FORKED : 0),
+		.flags = REDAN_IMAGE_LEARNT,
 	};
+
+	/* In an exec that is under way the flag goes first. With CLONE_PARENT only the flag tells: the ids differ from the start. */
+	if ((leader->flags & PF_FORKNOEXEC) || leader->self_exec_id == leader->parent_exec_id)
+		image.flags |= REDAN_IMAGE_FORKED;
 	return image;
 }
 
@@ -66,16 +72,23 @@ static __always_inline struct redan_image task__image(struct task_struct *leader
 	return task__image_of(leader, bpf_task_storage_get(&task_states, leader, 0, 0));
 }
 
-/* State of the process of `leader`; where there is none, one is learnt from the task itself. NULL (counted): no storage to
- * be had, which on 6.1 also happens when this program preempted another one in the same map on this CPU.
+/* Starts the state of the process of `leader`. NULL (counted): no storage to be had, which on 6.1 also happens when this program
+ * preempted another one in the same map on this CPU.
  */
-static __always_inline struct task_state *task_state__get(struct task_struct *leader)
+static __always_inline struct task_state *task_state__create(struct task_struct *leader, struct task_state *first)
 {
-	struct task_state *state = bpf_task_storage_get(&task_states, leader, 0, 0);
+	struct task_state *state = bpf_task_storage_get(&task_states, leader, first, BPF_LOCAL_STORAGE_GET_F_CREATE);
 
-	if (state)
-		return state;
+	if (!state) /* another CPU may have made it meanwhile */
+		state = bpf_task_storage_get(&task_states, leader, 0, 0);
+	if (!state)
+		loss__count(REDAN_LOSS_NO_TASK_STORAGE);
+	return state;
+}
 
+/* State of a process that has none: what can be learnt from its task. Its creator is taken to be the real parent. */
+static __always_inline struct task_state task_state__learn(struct task_struct *leader)
+{
 	struct redan_image image = task__learnt_image(leader);
 	struct redan_image creator = task__image(leader->real_parent->group_leader);
 	struct task_state learnt = {
@@ -84,12 +97,8 @@ static __always_inline struct task_state *task_state__get(struct task_struct *le
 		.creator_time = creator.time,
 		.creator_tgid = creator.tgid,
 	};
-	state = bpf_task_storage_get(&task_states, leader, &learnt, BPF_LOCAL_STORAGE_GET_F_CREATE);
-	if (!state) /* another CPU may have made it meanwhile */
-		state = bpf_task_storage_get(&task_states, leader, 0, 0);
-	if (!state)
-		loss__count(REDAN_LOSS_NO_TASK_STORAGE);
-	return state;
+
+	return learnt;
 }
 
 #endif

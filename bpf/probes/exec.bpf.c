@@ -32,43 +32,44 @@ struct exec_images {
 };
 
 /* Records the new image of the current process in its state and says which image it replaced. Global: see path.h. */
-__weak __noinline int exec__take_over(struct exec_images *images, u64 now)
+__weak __noinline int exec__take_over(struct exec_images *images, u64 now, u32 old_tid)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	u32 tgid = task->tgid;
 	struct task_state *state = bpf_task_storage_get(&task_states, task, 0, 0);
+	struct task_state old;
 
 	if (!images)
 		return 0;
-	if (!state) {
-		/* Called by a thread whose leader has ended, or the process is older than the sensor. */
-		struct task_state *kept = bpf_map_lookup_elem(&leaderless_states, &tgid);
+	if (state) {
+		old = *state;
+		state->image_time = now;
+		state->image_flags = 0;
+	} else {
+		/* Only a thread whose leader has ended can find what that one left. */
+		struct task_state *kept = old_tid != tgid ? bpf_map_lookup_elem(&leaderless_states, &tgid) : NULL;
+		struct task_state new;
 
 		if (kept) {
-			struct task_state copy = *kept;
-
-			state = bpf_task_storage_get(&task_states, task, &copy, BPF_LOCAL_STORAGE_GET_F_CREATE);
+			old = *kept;
 			bpf_map_delete_elem(&leaderless_states, &tgid);
 		} else {
-			state = task_state__get(task);
+			old = task_state__learn(task);
 		}
-	}
-	images->creator.flags = 0;
-	if (!state) {
-		images->previous = task__learnt_image(task);
-		images->creator = task__image(task->real_parent->group_leader);
-		return 0;
+		new = old;
+		new.image_time = now;
+		new.image_flags = 0;
+		task_state__create(task, &new);
 	}
 	images->previous.tgid = tgid;
-	images->previous.time = state->image_time;
-	images->previous.flags = state->image_flags;
-	/* What was learnt in the middle of an exec did not see the fork: the kernel counts the execs since then. */
-	if ((state->image_flags & REDAN_IMAGE_LEARNT) && task->self_exec_id - task->parent_exec_id == 1)
+	images->previous.time = old.image_time;
+	images->previous.flags = old.image_flags;
+	images->creator.time = old.creator_time;
+	images->creator.tgid = old.creator_tgid;
+	images->creator.flags = 0;
+	/* What is learnt in an exec does not show the fork any more: the kernel counts the execs since then. */
+	if ((old.image_flags & REDAN_IMAGE_LEARNT) && task->self_exec_id - task->parent_exec_id == 1)
 		images->previous.flags |= REDAN_IMAGE_FORKED;
-	images->creator.time = state->creator_time;
-	images->creator.tgid = state->creator_tgid;
-	state->image_time = now;
-	state->image_flags = 0;
 	return 0;
 }
 
@@ -243,7 +244,7 @@ static __always_inline int exec__send(struct task_struct *task, u32 old_tid, con
 	u32 offset, slack;
 
 	/* State first: it must not depend on whether the record finds room. */
-	exec__take_over(&images, now);
+	exec__take_over(&images, now, old_tid);
 
 	s.filename_len = exec__measure_filename(bprm);
 	if (!s.filename_len)

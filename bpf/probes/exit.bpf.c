@@ -45,7 +45,7 @@ int BPF_PROG(process_exit, struct task_struct *task)
 	struct task_struct *leader = task->group_leader;
 	u32 tgid = task->tgid;
 
-	/* do_exit() has counted this thread out already. Two last threads may both see 0: `ended` lets one pass. */
+	/* do_exit() has counted this thread out already. */
 	if (task->signal->live.counter) {
 		if ((u32)task->pid == tgid)
 			exit__keep_state(task);
@@ -54,8 +54,14 @@ int BPF_PROG(process_exit, struct task_struct *task)
 	if ((u32)task->pid != tgid)
 		bpf_map_delete_elem(&leaderless_states, &tgid);
 
-	struct task_state *state = task_state__get(leader);
+	struct task_state *state = bpf_task_storage_get(&task_states, leader, 0, 0);
 	struct redan_image image = task__image_of(leader, state);
+	/* Two last threads may both see 0: `ended` lets one pass. The later one finds the state that the earlier one started. */
+	if (!state && task->signal->nr_threads > 1) {
+		struct task_state learnt = task_state__learn(leader);
+
+		state = task_state__create(leader, &learnt);
+	}
 	if (state && __sync_lock_test_and_set(&state->ended, 1))
 		return 0;
 

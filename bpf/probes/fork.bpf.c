@@ -12,6 +12,9 @@
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
+/* State for a child that its task would not describe: with CLONE_PARENT the real parent is not the creator, and the count of
+ * execs is the creator's.
+ */
 static __always_inline void fork__start_state(struct task_struct *child, const struct redan_image *creator)
 {
 	struct task_state state = {
@@ -21,8 +24,7 @@ static __always_inline void fork__start_state(struct task_struct *child, const s
 		.creator_tgid = creator->tgid,
 	};
 
-	if (!bpf_task_storage_get(&task_states, child, &state, BPF_LOCAL_STORAGE_GET_F_CREATE))
-		loss__count(REDAN_LOSS_NO_TASK_STORAGE);
+	task_state__create(child, &state);
 }
 
 static __always_inline u16 fork__flags(const struct task_struct *child)
@@ -46,8 +48,9 @@ int BPF_PROG(process_fork, struct task_struct *parent, struct task_struct *child
 
 	/* The creator is the task that runs this hook: with CLONE_PARENT the real parent is another one. */
 	struct task_struct *leader = parent->group_leader;
-	struct redan_image creator = task__image_of(leader, task_state__get(leader));
-	fork__start_state(child, &creator);
+	struct redan_image creator = task__image(leader);
+	if (child->real_parent->tgid != leader->tgid || child->self_exec_id != child->parent_exec_id)
+		fork__start_state(child, &creator);
 
 	u64 seq = ring__next_seq();
 	struct redan_fork *e = bpf_ringbuf_reserve(&process_ring, sizeof(*e), 0);

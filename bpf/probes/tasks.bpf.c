@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-/* Tasks: an iterator over all processes, read at start and after a loss. It also starts the state of processes that have
- * none, so that their children and later execs refer to the same image as this listing does.
- */
+/* Tasks: an iterator over all processes, read at start and after a loss. */
 #include "lib/kernel_types.h"
 
 #include <bpf/bpf_core_read.h>
@@ -46,10 +44,11 @@ int process_tasks(struct bpf_iter__task *ctx)
 	if (!task || task->pid != task->tgid)
 		return 0;
 
-	struct task_state *state = task_state__get(task);
+	struct task_state *state = bpf_task_storage_get(&task_states, task, 0, 0);
 	out.image = task__image_of(task, state);
-	out.creator = task__image(task->real_parent->group_leader);
-	if (state) {
+	if (!state) {
+		out.creator = task__image(task->real_parent->group_leader);
+	} else {
 		out.creator.time = state->creator_time;
 		out.creator.tgid = state->creator_tgid;
 	}

@@ -44,7 +44,6 @@ kernel::BpfKernelOptions kernel_options(const AgentOptions& options) {
           .btf = options.btf};
 }
 
-/// This listing also starts the state of every process, so that the hooks meet as few unknown ones as can be.
 Result<redan_namespaces> host_namespaces(kernel::Kernel& kernel) {
   REDAN_ASSIGN(const std::vector<redan_task> tasks, kernel.tasks());
   // Where pid 1 is kept from the iterator: kthreadd has the namespaces that the kernel started with.

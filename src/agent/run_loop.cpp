@@ -72,9 +72,8 @@ class Loop {
     REDAN_TRY(feed_users(now));
     publish();
 
-    const uint64_t attached_from = boot_ns();
     REDAN_TRY(parts_.kernel.attach());
-    REDAN_ASSIGN(const auto frames, scan(attached_from));
+    REDAN_ASSIGN(const auto frames, scan(boot_ns()));
     for (const auto& frame : frames) feed(frame);
     feed(event::bytes_of(event::plain_frame(event::kFrameReady, boot_ns())));
     publish();
@@ -134,7 +133,7 @@ class Loop {
   /// of ends that the listing has taken into account.
   Result<void> heal() {
     next_heal_ = boot_ns() + kHealNs;
-    const auto scanned = scan(UINT64_MAX);
+    const auto scanned = scan(std::nullopt);
     if (!scanned) {  // events go on without; it is tried again
       parts_.log.warn("cannot list the processes after a loss: {}", scanned.error().message);
       return {};
@@ -149,7 +148,7 @@ class Loop {
     return {};
   }
 
-  Result<std::vector<std::vector<std::byte>>> scan(uint64_t seen_from) {
+  Result<std::vector<std::vector<std::byte>>> scan(std::optional<uint64_t> seen_from) {
     const AgentOptions& agent = options_.start.options;
     metadata::ScanOptions scan;
     scan.procfs = agent.procfs;

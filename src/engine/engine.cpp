@@ -60,8 +60,7 @@ constexpr std::array<LossName, REDAN_LOSS_COUNT> kLossNames = {{
 Engine::Engine(EngineOptions options, int64_t wall_offset_ns)
     : options_(std::move(options)),
       wall_offset_ns_(wall_offset_ns),
-      tree_(options_.tree),
-      unknown_image_(std::make_shared<const event::Image>()) {}
+      tree_(options_.tree) {}
 
 void Engine::handle(event::Bytes bytes, std::vector<Event>& out) {
   const auto frame = event::decode(bytes);
@@ -92,7 +91,7 @@ void Engine::on(const event::ForkView& view, std::vector<Event>&) {
   process->start_time = fork.hdr.time;
   process->in_init_tree =
       (fork.hdr.flags & REDAN_FORK_NS_INIT) != 0 || (creator != nullptr && creator->process->in_init_tree);
-  process->image = creator != nullptr ? creator->process->image : unknown_image_;
+  if (creator != nullptr) process->image = creator->process->image;
   process->flags = event::kFlagExecve | flag_if(process->in_init_tree, event::kFlagInInitTree) |
                    flag_if(creator == nullptr, event::kFlagMiss);
   tree_.insert({.process = std::move(process),
@@ -118,8 +117,8 @@ void Engine::on_exec(const event::ExecView& view, std::vector<Event>& out) {
   const bool exact = (exec.previous.flags & (REDAN_IMAGE_FORKED | REDAN_IMAGE_LEARNT)) == REDAN_IMAGE_FORKED;
   const Node* previous = exact ? tree_.find(previous_key) : find_running(previous_key, exec.start_time);
 
-  // The tree knows better than the sensor whether an image that is older than the sensor was only forked.
-  const bool forked = previous != nullptr ? previous->forked : (exec.previous.flags & REDAN_IMAGE_FORKED) != 0;
+  // The sensor knows better than the tree: a listing may have met the process in the middle of this exec.
+  const bool forked = (exec.previous.flags & REDAN_IMAGE_FORKED) != 0;
   auto process = std::make_shared<Process>();
   process->key = key_of(exec.hdr);
   if (!forked) {
@@ -201,7 +200,6 @@ void Engine::on(const event::ExitView& view, std::vector<Event>& out) {
     process->key = key_of(exit.hdr);
     process->flags = event::kFlagMiss;
     process->start_time = exit.hdr.image_time;
-    process->image = unknown_image_;
     node =
         &tree_.insert({.process = std::move(process), .kernel_thread = kernel_thread, .process_start = exit.start_time},
                       exit.hdr.time);

@@ -78,7 +78,6 @@ class Engine {
   int64_t wall_offset_ns_;
   ProcessTree tree_;
   std::unordered_map<uint32_t, std::string> user_names_;
-  std::shared_ptr<const event::Image> unknown_image_;
   Received received_;
   redan_counters counters_{};
   ProcessTree::Evictions reported_evictions_;

@@ -43,8 +43,9 @@ struct ScanOptions {
   uint64_t now = 0;  ///< boot ns, from before the tasks were listed
   bool environment = false;
   uint32_t args_max = REDAN_ARGS_MAX;
-  /// Images that the sensor saw being made from this boot ns on are left out: they come as records of their own.
-  uint64_t seen_from = UINT64_MAX;
+  /// What the sensor has seen being made is left out, because it comes as records of its own: processes that started after this
+  /// boot ns, and images that are not learnt. Nothing: all are told, because some of these records were lost.
+  std::optional<uint64_t> seen_from;
   /// Images that the reader of the frames has already: their strings are not read.
   std::function<bool(const redan_image&)> known = [](const redan_image&) { return false; };
 };
@@ -59,8 +60,9 @@ std::vector<uint32_t> procfs_pids(const std::string& procfs);
 using ListTasks = std::function<Result<std::vector<redan_task>>()>;
 
 /// The frames of one scan (event/frame.h): begin, a record for each process, creators first, end. Identity and credentials come
-/// from the task iterator, strings from procfs, which also stands in for what the iterator does not list. The tasks are listed before and after the strings are read: of a process that
-/// called exec in between nobody knows which image the strings belong to, and they are left out.
+/// from the task iterator, strings from procfs, which also stands in for what the iterator does not list. The tasks are listed
+/// before and after the strings are read: of a process that called exec in between nobody knows which image the strings belong
+/// to, and they are left out; if that was its first exec, so is the process, whose exec record says all.
 Result<std::vector<std::vector<std::byte>>> scan_frames(const ListTasks& list, const ScanOptions& options);
 
 /// The tasks with each one's creator, where it is among them, before it; otherwise in the order given.

@@ -152,7 +152,8 @@ Frame header_frame(event::FrameKind kind, uint64_t now) {
 }
 
 bool comes_as_a_record(const redan_task& task, const ScanOptions& options) {
-  return (task.image.flags & REDAN_IMAGE_LEARNT) == 0 && task.image.time >= options.seen_from;
+  const bool learnt = (task.image.flags & REDAN_IMAGE_LEARNT) != 0;
+  return options.seen_from && (!learnt || task.image.time >= *options.seen_from);
 }
 
 }  // namespace
@@ -192,12 +193,17 @@ void add_unlisted(std::vector<redan_task>& tasks, const std::string& procfs, uin
   }
 }
 
+std::unordered_map<uint32_t, redan_task> by_tgid(std::span<const redan_task> tasks) {
+  std::unordered_map<uint32_t, redan_task> map;
+  for (const redan_task& task : tasks) map.emplace(task.image.tgid, task);
+  return map;
+}
+
 }  // namespace
 
 Result<std::vector<std::vector<std::byte>>> scan_frames(const ListTasks& list, const ScanOptions& options) {
   REDAN_ASSIGN(std::vector<redan_task> tasks, list());
-  std::unordered_map<uint32_t, uint64_t> images_before;
-  for (const redan_task& task : tasks) images_before.emplace(task.image.tgid, task.image.time);
+  const std::unordered_map<uint32_t, redan_task> before = by_tgid(tasks);
   add_unlisted(tasks, options.procfs, options.now);
 
   std::vector<std::pair<redan_task, TaskStrings>> found;
@@ -206,17 +212,20 @@ Result<std::vector<std::vector<std::byte>>> scan_frames(const ListTasks& list, c
     found.emplace_back(task, options.known(task.image) ? TaskStrings{} : read_strings(task, options));
   }
   REDAN_ASSIGN(const std::vector<redan_task> tasks_after, list());
-  for (const redan_task& task : tasks_after) {
-    const auto before = images_before.find(task.image.tgid);
-    if (before != images_before.end() && before->second == task.image.time) images_before.erase(before);
-  }
-  const auto& changed = images_before;  // what is left changed its image, or is gone
+  const std::unordered_map<uint32_t, redan_task> after = by_tgid(tasks_after);
 
   std::vector<Frame> frames;
   frames.reserve(found.size() + 2);
   frames.push_back(header_frame(event::kFrameScanBegin, options.now));
   for (auto& [task, strings] : found) {
-    if (changed.contains(task.image.tgid)) strings = {};
+    if (before.contains(task.image.tgid)) {
+      const auto now = after.find(task.image.tgid);
+      const bool runs = now != after.end() && now->second.start_time == task.start_time;
+      const bool same = runs && now->second.image.time == task.image.time;
+      // The record of its first exec names its creator: nothing is gained by telling that it was there without strings.
+      if (runs && !same && (task.image.flags & REDAN_IMAGE_FORKED) != 0) continue;
+      if (!same) strings = {};
+    }
     frames.push_back(scan_record(task, strings, options.now));
   }
   frames.push_back(header_frame(event::kFrameScanEnd, options.now));

@@ -137,7 +137,6 @@ class CheckLayersTest(unittest.TestCase):
             ("<google/protobuf/message.h>", ["src/api/a.cpp"], ["src/event/a.cpp"]),
             ("<spdlog/spdlog.h>", ["src/agent/a.cpp", "src/base/log.cpp", "src/base/log.h"],
              ["src/base/fd.h", "src/kernel/a.cpp"]),
-            ("<CLI/CLI.hpp>", ["src/agent/a.cpp", "src/cli/a.cpp"], ["src/engine/a.cpp"]),
             ("<doctest/doctest.h>", ["tests/unit/base/a_test.cpp"], ["src/base/a.cpp", "src/agent/a.cpp"]),
         ]
         for include, may, may_not in cases:

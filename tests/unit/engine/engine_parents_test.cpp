@@ -141,7 +141,7 @@ TEST_CASE("a fork by somebody unknown is remembered with the word for it") {
   const auto& process = *std::get<event::ProcessExit>(events.front()).process;
   CHECK(process.has_parent);
   CHECK(process.parent == event::ImageKey{.tgid = 99, .time = at(50)});
-  CHECK(process.image->binary.empty());
+  CHECK(process.image == nullptr);
 }
 
 TEST_CASE("the end of an unknown process is told, and no later scan revives it") {
@@ -211,6 +211,24 @@ TEST_CASE("the end of an unknown process is not taken for that of a living one w
   CHECK(stage.tell(ExitRecord{.tgid = 100, .time = at(131), .image_time = at(130), .start_time = at(130)}) ==
         Texts{"exit 100@130000 of nobody: miss"});
   CHECK(stage.engine().tree().living() == 3);  // its predecessor is gone, too: a pid is given again only then
+}
+
+TEST_CASE("of a process that nobody saw start, its end is told without what nobody knows") {
+  Stage stage;
+  const std::vector<event::Event> events = stage.give(ExitRecord{.tgid = 100, .time = at(131), .image_time = at(130)});
+  REQUIRE(events.size() == 1);
+  CHECK(std::get<event::ProcessExit>(events.front()).process->image == nullptr);
+}
+
+TEST_CASE("a process that the listing met in the middle of its first exec is not its own parent") {
+  Stage stage;
+  // The listing could not see that it was only forked; the exec's record, sent later, can.
+  constexpr redan_image kListed{.time = at(119), .tgid = 100, .flags = REDAN_IMAGE_LEARNT};
+  constexpr redan_image kPrevious{
+      .time = at(119), .tgid = 100, .flags = REDAN_IMAGE_LEARNT | REDAN_IMAGE_FORKED};
+  CHECK(stage.scan(at(120), {scanned(kListed, kKthreadd)}).front() == "exec 100@119000 of 2@1000: procFS");
+  CHECK(stage.tell(ExecRecord{.tgid = 100, .time = at(121), .previous = kPrevious, .creator = kKthreadd}) ==
+        Texts{"exec 100@121000 of 2@1000: execve clone"});
 }
 
 TEST_CASE("kernel threads make no events, but their children have parents") {

@@ -53,6 +53,7 @@ struct ExecRecord {
   bool scanned = false;
   redan_image previous = {};  ///< without a tgid: not known
   redan_image creator = {};
+  uint64_t start_time = 0;  ///< 0: of a process that was forked, when that was; otherwise not known
   redan_credentials cred = {};
   redan_namespaces ns = {};
   uint32_t exe_nlink = 1;
@@ -78,6 +79,7 @@ struct ExecRecord {
     exec.previous = previous;
     if (previous.tgid == 0 && !scanned) exec.previous.tgid = tgid;
     exec.creator = creator;
+    exec.start_time = start_time == 0 && (previous.flags & REDAN_IMAGE_FORKED) != 0 ? previous.time : start_time;
     exec.cred = cred;
     exec.ns = ns;
     exec.exe_nlink = exe_nlink;

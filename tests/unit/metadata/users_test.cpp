@@ -68,14 +68,24 @@ TEST_CASE("a file that cannot be read is named, and read when it is back") {
 
 TEST_CASE("the host has a kernel, and a boot that procfs names") {
   const agent::ScratchDir dir;
+  dir.write("self/stat", "1 (app) R");
   dir.write("sys/kernel/random/boot_id", "1b4e28ba-2fa1-11d2-883f-0016d3cca427\n");
   const auto host = read_host(dir.path());
   REQUIRE(host.ok());
   CHECK(host->boot_id == "1b4e28ba-2fa1-11d2-883f-0016d3cca427");
   CHECK_FALSE(host->kernel_release.empty());
-  const auto without = read_host(dir.path("nothing"));
+  const agent::ScratchDir plain;
+  plain.write("self/stat", "1 (app) R");
+  const auto without = read_host(plain.path());
   REQUIRE(without.ok());
   CHECK(without->boot_id.empty());
+}
+
+TEST_CASE("a folder that is no proc file system is an error that names it") {
+  const agent::ScratchDir dir;
+  const auto host = read_host(dir.path("nothing"));
+  REQUIRE_FALSE(host.ok());
+  CHECK(host.error().message.find(dir.path("nothing")) != std::string::npos);
 }
 
 }  // namespace redan::metadata

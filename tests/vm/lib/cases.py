@@ -67,15 +67,6 @@ class Cases:
             for problem in problems[1:12]:
                 self._print(f"    {problem}")
 
-    def check_with_known_race(self, name, problems, most):
-        """As check(), but up to `most` problems are skipped with a reason: a process that the first listing meets in the middle
-        of an exec may be shown with a wrong parent. CHANGELOG names it under Known; to be taken out with it."""
-        problems = list(problems)
-        if 0 < len(problems) <= most:
-            self.skip(name, f"known race at the start: {len(problems)} problems, the first: {problems[0]}")
-        else:
-            self.check(name, problems)
-
     def finish(self):
         """Prints the summary; returns the exit code."""
         if not (self.passed or self.failed or self.skipped):
