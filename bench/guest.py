@@ -27,7 +27,7 @@ QUIET = 0.5  # seconds without a new line in the export file: the agent has caug
 CYCLE_PIDS, OTHER_PIDS, PIDS_PER_NODE = 8192, 20000, 64
 
 # What the two kinds of cycles may take of the ring, in bytes: an exec record with its slack, a fork and an exit record.
-RING_BYTES = {"exec": 1024 + 72 + 56, "fork": 72 + 56}
+RING_BYTES = {"exec": 1280 + 72 + 64, "fork": 72 + 64}
 
 
 class GuestError(Exception):

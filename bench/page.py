@@ -97,7 +97,7 @@ def kernel_block(measured, rounds, count):
     programs = table(["BPF program", "instructions", "verified"],
                      [[f"`{name}`", f"{size:,}", f"{verified:,}"] for name, size, verified in figures.programs(measured)])
     return "\n\n".join([
-        f"Kernel {measured['kernel']}. Median of {rounds} rounds of {count:,} cycles, in brackets the lowest and highest.",
+        f"Kernel {measured['kernel']}. Median of {rounds} rounds of {count['exec']:,} exec and {count['fork']:,} fork cycles, in brackets the lowest and highest.",
         cost_table(figures.costs(measured)), footprint_table(measured), programs])
 
 

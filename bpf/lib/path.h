@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* Walks a path from its leaf to the task's root, across mounts, by reads of kernel memory.
  *
- * The walk runs twice: path__measure() finds the length, so that just enough memory can be reserved, path__copy() copies the
- * names. In the output each component is followed by '/', the leaf first: "cd/ab/" is /ab/cd. Writing forwards keeps the
- * offsets simple for the verifier; user space turns the order round.
+ * In the output each component is followed by '/', the leaf first: "cd/ab/" is /ab/cd. Writing forwards keeps the offsets simple
+ * for the verifier; user space turns the order round. Most paths fit in PATH_SHORT bytes and are walked once, by
+ * path__copy_short(); for the others path__measure() finds the length first, so that just enough memory can be reserved.
  */
 #ifndef REDAN_LIB_PATH_H
 #define REDAN_LIB_PATH_H
@@ -19,15 +19,28 @@
 #define PATH_SHORT_WINDOW 512 /* begins at 255 at most, with 255 bytes and '/' */
 #define PATH_LONG_WINDOW (REDAN_PATH_MAX + 256)
 
+enum path_end {
+	PATH_COMPLETE,  /* the task's root was reached */
+	PATH_UNRESOLVED, /* it was not: the path lies outside, or something could not be read */
+	PATH_NO_ROOM,
+};
+
+/* struct mount from mnt_parent on. */
+struct mount_step {
+	u64 parent;     /* the mount above; itself at the top */
+	u64 mountpoint; /* a dentry of the mount above */
+	u64 root;       /* the root dentry */
+};
+
 struct path_walk {
 	u64 dentry;
-	u64 mount;       /* struct mount that dentry is in */
-	u64 mount_root;  /* its root dentry */
+	u64 mount; /* struct mount that dentry is in */
+	struct mount_step in;
 	u64 root_dentry; /* the task's root */
 	u64 root_vfsmount;
 	u64 name; /* of the component that the last step left */
 	u32 name_len;
-	u32 complete; /* the task's root was reached */
+	u32 end; /* enum path_end */
 };
 
 /* path__measure() */
@@ -54,6 +67,22 @@ struct dentry_step {
 	u64 name;
 };
 
+/* Enters w->mount. One read does for three fields: they lie together unless the kernel's layouts are randomised. */
+static __always_inline bool path__enter_mount(struct path_walk *w)
+{
+	const struct mount *mount = (void *)w->mount; /* a local, or BPF_CORE_READ would relocate w->mount, too */
+	u32 parent = bpf_core_field_offset(struct mount, mnt_parent);
+
+	_Static_assert(sizeof(w->in) == 24, "as read below");
+	if (bpf_core_field_offset(struct mount, mnt_mountpoint) == parent + 8 &&
+	    bpf_core_field_offset(struct mount, mnt.mnt_root) == parent + 16)
+		return !bpf_probe_read_kernel(&w->in, sizeof(w->in), (void *)w->mount + parent);
+	w->in.parent = (u64)BPF_CORE_READ(mount, mnt_parent);
+	w->in.mountpoint = (u64)BPF_CORE_READ(mount, mnt_mountpoint);
+	w->in.root = (u64)BPF_CORE_READ(mount, mnt.mnt_root);
+	return true;
+}
+
 /* A walk from the working directory. Everything is read into plain numbers: typed pointers in the state of a loop make the
  * verifier go through it once for each combination of types. False: kernel memory could not be read.
  */
@@ -65,17 +94,14 @@ static __always_inline bool path__start_at_cwd(const struct fs_struct *fs, struc
 
 	if (bpf_probe_read_kernel(&root, sizeof(root), &fs->root) || bpf_probe_read_kernel(&pwd, sizeof(pwd), &fs->pwd))
 		return false;
-
-	const struct vfsmount *mnt = (void *)pwd.mnt; /* a local, or BPF_CORE_READ would relocate pwd, too */
 	w->dentry = pwd.dentry;
 	w->mount = pwd.mnt - bpf_core_field_offset(struct mount, mnt);
-	w->mount_root = (u64)BPF_CORE_READ(mnt, mnt_root);
 	w->root_dentry = root.dentry;
 	w->root_vfsmount = root.mnt;
 	w->name = 0;
 	w->name_len = 0;
-	w->complete = 0;
-	return true;
+	w->end = PATH_UNRESOLVED;
+	return path__enter_mount(w);
 }
 
 /* One step towards the root. Returns 1 at the end of the walk; else 0, with name_len 0 if it only left a mount. */
@@ -85,20 +111,15 @@ static __always_inline long path__step(struct path_walk *w)
 
 	w->name_len = 0;
 	if (w->dentry == w->root_dentry && w->mount + bpf_core_field_offset(struct mount, mnt) == w->root_vfsmount) {
-		w->complete = 1;
+		w->end = PATH_COMPLETE;
 		return 1;
 	}
-	if (w->dentry == w->mount_root) {
-		/* Locals: BPF_CORE_READ would take w->mount for a kernel field, too. */
-		const struct mount *mount = (void *)w->mount;
-		const struct mount *above = BPF_CORE_READ(mount, mnt_parent);
-
-		if (!above || above == mount) /* the top of the mount tree: the task's root is not above this path */
+	if (w->dentry == w->in.root) {
+		if (!w->in.parent || w->in.parent == w->mount) /* the top: the task's root is not above this path */
 			return 1;
-		w->dentry = (u64)BPF_CORE_READ(mount, mnt_mountpoint);
-		w->mount = (u64)above;
-		w->mount_root = (u64)BPF_CORE_READ(above, mnt.mnt_root);
-		return 0;
+		w->dentry = w->in.mountpoint;
+		w->mount = w->in.parent;
+		return !path__enter_mount(w);
 	}
 	_Static_assert(sizeof(d) == 24, "as read below");
 	if (bpf_probe_read_kernel(&d, sizeof(d), (void *)w->dentry + bpf_core_field_offset(struct dentry, d_parent)))
@@ -130,11 +151,12 @@ static __always_inline long path__append(struct path_copy *c, u32 mask)
 
 	if (!len)
 		return 0;
-	/* A rename between the walks may have made the path longer. */
-	if (at + len + 1 > c->room || bpf_probe_read_kernel(c->out + (at & mask), len, (void *)c->walk.name)) {
-		c->walk.complete = 0;
+	if (at + len + 1 > c->room) {
+		c->walk.end = PATH_NO_ROOM;
 		return 1;
 	}
+	if (bpf_probe_read_kernel(c->out + (at & mask), len, (void *)c->walk.name))
+		return 1;
 	c->out[(at & mask) + len] = '/';
 	*c->len = at + len + 1;
 	return 0;
@@ -179,19 +201,21 @@ struct path_window_long {
 	char bytes[PATH_LONG_WINDOW];
 };
 
-/* Copies the path, at most `room` bytes, which *len, 0 at first, counts. Returns 1 if the walk ended at the task's root. */
-__weak __noinline int path__copy_short(const struct path_walk *start, struct path_window_short *out, u32 *len, u32 room)
+/* Copies the path, at most `room` bytes, which *len, 0 at first, counts. Returns enum path_end. PATH_NO_ROOM after a measurement:
+ * a rename in between has made the path longer.
+ */
+__weak __noinline int path__copy_short(const struct path_walk *start, struct path_window_short *out, u32 *len)
 {
 	struct path_copy c;
 
 	if (!start || !out || !len)
-		return 0;
+		return PATH_UNRESOLVED;
 	c.walk = *start;
 	c.out = out->bytes;
 	c.len = len;
-	c.room = room;
+	c.room = PATH_SHORT;
 	bpf_loop(REDAN_CWD_COMPONENTS_MAX, path__copy_step_short, &c, 0);
-	return c.walk.complete;
+	return c.walk.end;
 }
 
 __weak __noinline int path__copy_long(const struct path_walk *start, struct path_window_long *out, u32 *len, u32 room)
@@ -199,29 +223,29 @@ __weak __noinline int path__copy_long(const struct path_walk *start, struct path
 	struct path_copy c;
 
 	if (!start || !out || !len)
-		return 0;
+		return PATH_UNRESOLVED;
 	c.walk = *start;
 	c.out = out->bytes;
 	c.len = len;
 	c.room = room;
 	bpf_loop(REDAN_CWD_COMPONENTS_MAX, path__copy_step_long, &c, 0);
-	return c.walk.complete;
+	return c.walk.end;
 }
 
 /* Copies the path to `offset` of the record, which has room for the window there; *len lies in the record, too, and is 0;
- * `room` is what was measured. Returns whether the walk ended at the task's root.
+ * `room` is what was measured, or PATH_SHORT if nothing was.
  */
-static __always_inline bool path__copy(const struct path_walk *start, struct bpf_dynptr *record, u32 offset, u32 *len,
-				       u32 room)
+static __always_inline enum path_end path__copy(const struct path_walk *start, struct bpf_dynptr *record, u32 offset,
+						u32 *len, u32 room)
 {
 	if (room <= PATH_SHORT) {
 		struct path_window_short *out = bpf_dynptr_data(record, offset, sizeof(*out));
 
-		return out && path__copy_short(start, out, len, room);
+		return out ? path__copy_short(start, out, len) : PATH_NO_ROOM;
 	}
 	struct path_window_long *out = bpf_dynptr_data(record, offset, sizeof(*out));
 
-	return out && path__copy_long(start, out, len, room);
+	return out ? path__copy_long(start, out, len, room) : PATH_NO_ROOM;
 }
 
 #endif

@@ -14,21 +14,24 @@
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
-#define FILENAME_SHORT 256
-#define COPY_CHUNK 512
-
-/* What is known before the record is reserved. */
-struct exec_sizes {
-	u32 flags;
-	u32 filename_len;
-	u32 cwd_len;
-	u32 args_total, args_len;
-	u32 env_total, env_len;
-};
+#define FILENAME_SHORT 192
+#define COPY_CHUNK 256
 
 struct exec_images {
 	struct redan_image previous;
 	struct redan_image creator;
+};
+
+/* What is known before the record is reserved. */
+struct exec_job {
+	struct exec_images images;
+	struct path_walk cwd;
+	u64 now, seq;
+	u32 flags;
+	u32 has_cwd;
+	u32 filename_room, cwd_room; /* FILENAME_SHORT, PATH_SHORT, or what was measured */
+	u32 args_total, args_len;
+	u32 env_total, env_len;
 };
 
 /* Records the new image of the current process in its state and says which image it replaced. Global: see path.h. */
@@ -133,29 +136,22 @@ static __always_inline void exec__copy_user(struct bpf_dynptr *record, u32 offse
 	bpf_loop(REDAN_ARGS_MAX / COPY_CHUNK + 1, exec__copy_chunk, &c, 0);
 }
 
-static __always_inline void exec__measure_cwd(const struct task_struct *task, struct exec_sizes *s,
-					      struct path_walk *cwd)
+static __always_inline void exec__start_cwd(const struct task_struct *task, struct exec_job *job)
 {
 	const struct fs_struct *fs = task->fs;
 
 	if (fs->pwd.dentry == fs->root.dentry && fs->pwd.mnt == fs->root.mnt) {
-		s->flags |= REDAN_EXEC_CWD_ROOT;
+		job->flags |= REDAN_EXEC_CWD_ROOT;
 		return;
 	}
-	if (!settings.kernel_reads) {
-		s->flags |= REDAN_EXEC_CWD_UNREADABLE;
+	if (!settings.kernel_reads || !path__start_at_cwd(fs, &job->cwd)) {
+		job->flags |= REDAN_EXEC_CWD_UNREADABLE;
 		return;
 	}
-	if (!path__start_at_cwd(fs, cwd)) {
-		s->flags |= REDAN_EXEC_CWD_UNREADABLE;
-		return;
-	}
-	/* A longer one cannot be named by anybody; the copy stops at its end and says so. */
-	u64 len = path__measure(cwd);
-	s->cwd_len = len > REDAN_PATH_MAX ? REDAN_PATH_MAX : len;
+	job->has_cwd = 1;
 	/* As in d_path(): unhashed, and not the root of its own file system. */
 	if (!fs->pwd.dentry->d_hash.pprev && fs->pwd.dentry->d_parent != fs->pwd.dentry)
-		s->flags |= REDAN_EXEC_CWD_DELETED;
+		job->flags |= REDAN_EXEC_CWD_DELETED;
 }
 
 /* The name given to execve, as the kernel has it; under lockdown the copy that the kernel has put at the top of the new
@@ -168,26 +164,15 @@ static __always_inline long exec__read_filename(const struct linux_binprm *bprm,
 	return bpf_probe_read_user_str(to, size, (void *)bprm->exec);
 }
 
-/* Length of the file name, REDAN_PATH_MAX if it is longer than most, 0 if it cannot be read. Not inlined: the buffer would not
- * fit on the stack together with what the path walk needs.
+/* Copies the file name to `offset`, where there is room for job->filename_room bytes. Returns its length, FILENAME_SHORT - 1 if
+ * it did not fit in FILENAME_SHORT, 0 if it cannot be read.
  */
-static __noinline u32 exec__measure_filename(const struct linux_binprm *bprm)
-{
-	char name[FILENAME_SHORT];
-	long n = exec__read_filename(bprm, name, sizeof(name));
-
-	if (n <= 0)
-		return 0;
-	return n == sizeof(name) ? REDAN_PATH_MAX : n - 1;
-}
-
-/* Needs FILENAME_SHORT bytes of room at `offset`, or the REDAN_PATH_MAX that were measured. */
 static __always_inline u32 exec__copy_filename(const struct linux_binprm *bprm, struct bpf_dynptr *record, u32 offset,
-					       u32 len)
+					       u32 room)
 {
 	long n = 0;
 
-	if (len < FILENAME_SHORT) {
+	if (room <= FILENAME_SHORT) {
 		char *to = bpf_dynptr_data(record, offset, FILENAME_SHORT);
 		if (to)
 			n = exec__read_filename(bprm, to, FILENAME_SHORT);
@@ -233,82 +218,105 @@ static __always_inline void exec__fill(struct redan_exec *e, struct task_struct 
 	e->pad0 = 0;
 }
 
-static __always_inline int exec__send(struct task_struct *task, u32 old_tid, const struct linux_binprm *bprm)
+static __always_inline void exec__start_job(struct task_struct *task, u32 old_tid, struct exec_job *job)
 {
-	struct exec_images images = {};
-	struct exec_sizes s = {};
-	struct path_walk cwd = {};
-	struct bpf_dynptr record;
 	const struct mm_struct *mm = task->mm;
-	u64 now = bpf_ktime_get_boot_ns();
+
+	job->now = bpf_ktime_get_boot_ns();
+	/* State first: it must not depend on whether the record finds room. */
+	exec__take_over(&job->images, job->now, old_tid);
+	job->seq = ring__next_seq();
+	if (old_tid != (u32)task->pid)
+		job->flags |= REDAN_EXEC_BY_THREAD;
+	exec__start_cwd(task, job);
+	job->args_total = mm->arg_end - mm->arg_start;
+	job->args_len = job->args_total > settings.args_max ? settings.args_max : job->args_total;
+	if (settings.environment) {
+		job->env_total = mm->env_end - mm->env_start;
+		job->env_len = job->env_total > REDAN_ENV_MAX ? REDAN_ENV_MAX : job->env_total;
+	}
+}
+
+/* Sends the record, or counts it as lost. False: the file name or the working directory is longer than the room for it. */
+static __noinline bool exec__send(struct task_struct *task, const struct linux_binprm *bprm, const struct exec_job *job)
+{
+	const struct mm_struct *mm = task->mm;
+	struct bpf_dynptr record;
 	u32 offset, slack;
 
-	/* State first: it must not depend on whether the record finds room. */
-	exec__take_over(&images, now, old_tid);
-
-	s.filename_len = exec__measure_filename(bprm);
-	if (!s.filename_len)
-		s.flags |= REDAN_EXEC_FILENAME_UNREADABLE;
-	exec__measure_cwd(task, &s, &cwd);
-	s.args_total = mm->arg_end - mm->arg_start;
-	s.args_len = s.args_total > settings.args_max ? settings.args_max : s.args_total;
-	if (settings.environment) {
-		s.env_total = mm->env_end - mm->env_start;
-		s.env_len = s.env_total > REDAN_ENV_MAX ? REDAN_ENV_MAX : s.env_total;
-	}
 	/* Fixed-size windows are what the verifier lets a dynptr be written through; the last one may reach past the end. */
-	slack = s.cwd_len > PATH_SHORT ? PATH_LONG_WINDOW : PATH_SHORT_WINDOW;
-
-	u64 seq = ring__next_seq();
+	slack = job->cwd_room > PATH_SHORT ? PATH_LONG_WINDOW : COPY_CHUNK;
 	if (bpf_ringbuf_reserve_dynptr(&process_ring,
-				       sizeof(struct redan_exec) + s.filename_len + s.cwd_len + REDAN_CGROUP_NAME_MAX +
-					       s.args_len + s.env_len + slack,
+				       sizeof(struct redan_exec) + job->filename_room + job->cwd_room +
+					       REDAN_CGROUP_NAME_MAX + job->args_len + job->env_len + slack,
 				       0, &record)) {
 		loss__count(REDAN_LOSS_RING_FULL_EXEC);
 		bpf_ringbuf_discard_dynptr(&record, 0);
-		return 0;
+		return true;
 	}
 	struct redan_exec *e = bpf_dynptr_data(&record, 0, sizeof(*e));
 	if (!e) {
 		loss__count(REDAN_LOSS_RECORD_ACCESS);
 		bpf_ringbuf_discard_dynptr(&record, 0);
-		return 0;
+		return true;
 	}
-	record__start(&e->hdr, REDAN_KIND_EXEC, now, task->tgid, task->pid);
-	e->hdr.seq = seq;
-	e->hdr.image_time = now;
-	e->previous = images.previous;
-	e->creator = images.creator;
-	e->hdr.flags = s.flags | exec__privileges(task, bprm);
-	if (old_tid != (u32)task->pid)
-		e->hdr.flags |= REDAN_EXEC_BY_THREAD;
+	record__start(&e->hdr, REDAN_KIND_EXEC, job->now, task->tgid, task->pid);
+	e->hdr.seq = job->seq;
+	e->hdr.image_time = job->now;
+	e->previous = job->images.previous;
+	e->creator = job->images.creator;
+	e->hdr.flags = job->flags | exec__privileges(task, bprm);
 	exec__fill(e, task, bprm);
-	e->args_total = s.args_total;
-	e->env_total = s.env_total;
+	e->args_total = job->args_total;
+	e->env_total = job->env_total;
 	offset = sizeof(*e);
 
 	/* Strings, in the order of their lengths in the struct; each begins where the one before really ended. */
-	if (s.cwd_len && !path__copy(&cwd, &record, offset, &e->cwd_len, s.cwd_len))
-		e->hdr.flags |= REDAN_EXEC_CWD_UNRESOLVED;
+	if (job->has_cwd) {
+		enum path_end end = path__copy(&job->cwd, &record, offset, &e->cwd_len, job->cwd_room);
+
+		if (end == PATH_NO_ROOM && job->cwd_room == PATH_SHORT)
+			goto no_room;
+		if (end != PATH_COMPLETE)
+			e->hdr.flags |= REDAN_EXEC_CWD_UNRESOLVED;
+	}
 	offset += e->cwd_len;
-	e->filename_len = exec__copy_filename(bprm, &record, offset, s.filename_len);
+	e->filename_len = exec__copy_filename(bprm, &record, offset, job->filename_room);
+	if (e->filename_len == FILENAME_SHORT - 1 && job->filename_room == FILENAME_SHORT)
+		goto no_room;
+	if (!e->filename_len)
+		e->hdr.flags |= REDAN_EXEC_FILENAME_UNREADABLE;
 	offset += e->filename_len;
 	e->cgroup_name_len = exec__copy_cgroup_name(task, &record, offset, e);
 	offset += e->cgroup_name_len;
-	exec__copy_user(&record, offset, mm->arg_start, s.args_len, &e->args_len);
-	if (e->args_len < s.args_len)
+	exec__copy_user(&record, offset, mm->arg_start, job->args_len, &e->args_len);
+	if (e->args_len < job->args_len)
 		e->hdr.flags |= REDAN_EXEC_ARGS_UNREADABLE;
-	if (s.env_len) {
-		exec__copy_user(&record, offset + e->args_len, mm->env_start, s.env_len, &e->env_len);
-		if (e->env_len < s.env_len)
+	if (job->env_len) {
+		exec__copy_user(&record, offset + e->args_len, mm->env_start, job->env_len, &e->env_len);
+		if (e->env_len < job->env_len)
 			e->hdr.flags |= REDAN_EXEC_ENV_UNREADABLE;
 	}
 	bpf_ringbuf_submit_dynptr(&record, ring__wakeup());
-	return 0;
+	return true;
+no_room:
+	bpf_ringbuf_discard_dynptr(&record, BPF_RB_NO_WAKEUP);
+	return false;
 }
 
 SEC("tp_btf/sched_process_exec")
 int BPF_PROG(process_exec, struct task_struct *task, u32 old_tid, struct linux_binprm *bprm)
 {
-	return exec__send(task, old_tid, bprm);
+	struct exec_job job = {.filename_room = FILENAME_SHORT, .cwd_room = PATH_SHORT};
+
+	exec__start_job(task, old_tid, &job);
+	if (exec__send(task, bprm, &job))
+		return 0;
+
+	/* A longer one cannot be named by anybody; the copy stops at its end and says so. */
+	u64 len = job.has_cwd ? path__measure(&job.cwd) : 0;
+	job.cwd_room = len > REDAN_PATH_MAX ? REDAN_PATH_MAX : len > PATH_SHORT ? len : PATH_SHORT + 1;
+	job.filename_room = REDAN_PATH_MAX;
+	exec__send(task, bprm, &job);
+	return 0;
 }
