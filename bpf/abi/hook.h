@@ -1,0 +1,326 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Policy hooks: the plan that specialises a hook program (its frozen .rodata), the keys of its value sets, and the record that
+ * it sends. Conventions as in record.h.
+ */
+#ifndef REDAN_ABI_HOOK_H
+#define REDAN_ABI_HOOK_H
+
+#include "abi/record.h"
+
+#if defined(__clang__)
+#pragma clang diagnostic push
+#pragma clang diagnostic error "-Wpadded"
+#elif defined(__GNUC__)
+#pragma GCC diagnostic push
+#pragma GCC diagnostic error "-Wpadded"
+#endif
+
+#define REDAN_HOOK_SLOTS 6          /* extracted values: five of the policy's (hidden size arguments among them), one returned */
+#define REDAN_HOOK_SLOT_RETURN 5    /* where the returned value is */
+#define REDAN_HOOK_SELECTORS 5      /* per hook */
+#define REDAN_HOOK_ARG_FILTERS 5    /* per selector: matchArgs and matchData together */
+#define REDAN_HOOK_RETURN_FILTERS 5 /* per selector */
+#define REDAN_HOOK_PROCESS_FILTERS 12
+#define REDAN_HOOK_INLINE_VALUES 4 /* more go to a set */
+
+#define REDAN_TEXT_MAX 4096       /* bytes kept of a string or a path */
+#define REDAN_EQUAL_MAX 255       /* bytes of a value that a text is compared with as a whole */
+#define REDAN_PREFIX_MAX 252      /* an LPM trie's key holds 256 bytes, four of which are the set */
+#define REDAN_POSTFIX_MAX 127
+
+/* How an argument is extracted. The order is that of the table of types in src/policy. */
+enum redan_arg_type {
+	REDAN_ARG_NONE = 0,
+	REDAN_ARG_NUMBER, /* redan_hook_arg.size and REDAN_ARG_SIGNED say which */
+	REDAN_ARG_STRING, /* NUL-terminated, at a pointer */
+	REDAN_ARG_BYTES,  /* char_buf: size_slot says how many */
+	REDAN_ARG_IOVEC,  /* char_iovec: size_slot says how many entries */
+	REDAN_ARG_IOV_ITER,
+	REDAN_ARG_FILENAME, /* struct filename */
+	REDAN_ARG_FILE,     /* struct file */
+	REDAN_ARG_PATH,     /* struct path */
+	REDAN_ARG_DENTRY,
+	REDAN_ARG_FD,
+	REDAN_ARG_KIOCB,
+	REDAN_ARG_BINPRM,
+	REDAN_ARG_SOCK,   /* struct sock; the record holds struct redan_arg_socket, as for the next three */
+	REDAN_ARG_SOCKET, /* struct socket */
+	REDAN_ARG_SKB,
+	REDAN_ARG_SOCKADDR,
+	REDAN_ARG_SOCKADDR_UN, /* u16 family is redan_arg.aux; the record holds the name: a path, or NUL and 107 bytes */
+	REDAN_ARG_CRED,        /* struct redan_arg_cred */
+	REDAN_ARG_USER_NS,     /* struct redan_arg_user_ns */
+	REDAN_ARG_CAPABILITY,  /* as a number of four bytes */
+	REDAN_ARG_CAP_SET,     /* eight bytes at a pointer, as a number */
+	REDAN_ARG_BPF_ATTR,    /* struct redan_arg_bpf, as for the next two */
+	REDAN_ARG_BPF_PROG,
+	REDAN_ARG_BPF_MAP,
+	REDAN_ARG_PERF_EVENT,  /* struct redan_arg_perf */
+	REDAN_ARG_MODULE,      /* struct redan_arg_module, as for the next */
+	REDAN_ARG_LOAD_INFO,
+	REDAN_ARG_NET_DEVICE,  /* the name, as a string */
+	REDAN_ARG_DATA_LOC,    /* a tracepoint's dynamic string */
+	REDAN_ARG_ARRAY,       /* const_buf: size bytes at the offset of the tracepoint's record */
+	REDAN_ARG_SYSCALL,     /* number of four bytes, bit 31 set for a 32-bit task */
+	REDAN_ARG_TYPE_COUNT,
+};
+
+/* Where an argument is found. */
+enum redan_arg_source {
+	REDAN_SOURCE_PARAMETER, /* parameter `index` of the function (fentry, LSM, raw tracepoint, kprobe) */
+	REDAN_SOURCE_SYSCALL,   /* parameter `index` of the system call: in the registers that parameter 0 points to */
+	REDAN_SOURCE_FIELD,     /* `size` bytes at `offset` of a classic tracepoint's record */
+	REDAN_SOURCE_RETURN,    /* what the function returned */
+};
+
+enum redan_arg_option {
+	REDAN_ARG_SIGNED = 1 << 0,
+	REDAN_ARG_HIDDEN = 1 << 1,      /* read for its value only, not in the record */
+	REDAN_ARG_RETURN_COPY = 1 << 2, /* BYTES: the returned value says how many */
+	REDAN_ARG_POSTFIX = 1 << 3,     /* some filter needs the text reversed */
+	REDAN_ARG_COMPAT = 1 << 4,      /* SYSCALL: the 32-bit entry's registers */
+	REDAN_ARG_USER = 1 << 5,        /* the pointer is the user's: a string or bytes in user memory */
+};
+
+struct redan_hook_arg {
+	__u8 type;   /* enum redan_arg_type */
+	__u8 source; /* enum redan_arg_source */
+	__u8 index;
+	__u8 size;      /* NUMBER, ARRAY, FIELD: bytes; 0 counts as 8 */
+	__u8 options;   /* enum redan_arg_option */
+	__u8 size_slot; /* BYTES, IOVEC: slot that holds the size, plus 1; 0: none */
+	__u16 offset;
+};
+REDAN_PIN_SIZE(struct redan_hook_arg, 8);
+
+/* What a filter looks at. The first are kept for each slot, those of the process once. */
+enum redan_field {
+	REDAN_FIELD_VALUE = 0, /* the number; also "the text" and "the address" for the operators of these */
+	REDAN_FIELD_FILE_TYPE, /* S_IFMT bits of the file's mode, shifted right by 12 */
+	REDAN_FIELD_FAMILY,
+	REDAN_FIELD_PROTOCOL,
+	REDAN_FIELD_STATE,
+	REDAN_FIELD_SPORT,
+	REDAN_FIELD_DPORT,
+	REDAN_FIELD_SADDR, /* not a number: for REDAN_OP_ADDRESS */
+	REDAN_SLOT_FIELDS, /* below: of the process */
+	REDAN_FIELD_PID = 8,    /* tgid */
+	REDAN_FIELD_NS_PID,     /* tgid in its own pid namespace; 0 in the initial one */
+	REDAN_FIELD_BINARY,     /* not a number: for the text operators */
+	REDAN_FIELD_EFFECTIVE,  /* capability sets */
+	REDAN_FIELD_INHERITABLE,
+	REDAN_FIELD_PERMITTED,
+	REDAN_FIELD_OTHER_USER_NS, /* 1: the user namespace differs from that of pid 1 */
+	REDAN_FIELD_NAMESPACE = 16, /* + enum redan_ns: inode number */
+	REDAN_FIELD_COUNT = 26,
+};
+
+enum redan_op {
+	REDAN_OP_NONE = 0,
+	REDAN_OP_EQUAL,   /* the number is one of values[i][0] */
+	REDAN_OP_GREATER, /* than one of values[i][0] */
+	REDAN_OP_LESS,
+	REDAN_OP_MASK,    /* has a bit of one of values[i][0] */
+	REDAN_OP_RANGE,   /* values[i][0] <= number <= values[i][1] for one i */
+	REDAN_OP_NUMBERS, /* the number is in the set (struct redan_number_key) */
+	REDAN_OP_TEXT,    /* the text is in the set, as a whole (struct redan_text_key) */
+	REDAN_OP_PREFIX,
+	REDAN_OP_POSTFIX,
+	REDAN_OP_ADDRESS, /* saddr or daddr (field) is in the set (struct redan_address4_key, 6) */
+	REDAN_OP_GAINED,  /* the set of slot2 has a bit that the set of slot lacks */
+	REDAN_OP_PIDS,    /* REDAN_OP_EQUAL on the process or one of its ancestors (followForks), values or set if count is 0 */
+};
+
+enum redan_filter_option {
+	REDAN_FILTER_NEGATE = 1 << 0,
+	REDAN_FILTER_SIGNED = 1 << 1, /* GREATER, LESS, RANGE compare signed */
+	REDAN_FILTER_V4 = 1 << 2,     /* ADDRESS: the set has addresses of this family */
+	REDAN_FILTER_V6 = 1 << 3,
+};
+
+/* One entry of a filter list. Negated: none of the values matches. Whatever could not be read matches nothing, negated or not;
+ * the same for an empty path, and for an address that is neither IPv4 nor IPv6.
+ */
+struct redan_filter {
+	__u8 op;      /* enum redan_op; NONE: the list ends here */
+	__u8 options; /* enum redan_filter_option */
+	__u8 slot;
+	__u8 slot2;
+	__u8 field; /* enum redan_field */
+	__u8 count; /* of values */
+	__u16 set;  /* number of the hook's value set */
+	__u64 values[REDAN_HOOK_INLINE_VALUES][2];
+};
+REDAN_PIN_SIZE(struct redan_filter, 72);
+
+/* As the event's `action` (spec of the API, A.7). */
+enum redan_action {
+	REDAN_ACTION_POST = 1,
+	REDAN_ACTION_SIGKILL = 3,
+	REDAN_ACTION_OVERRIDE = 5,
+	REDAN_ACTION_NO_POST = 9,
+	REDAN_ACTION_SIGNAL = 10,
+	REDAN_ACTION_TRACK_SOCK = 11,
+	REDAN_ACTION_UNTRACK_SOCK = 12,
+	REDAN_ACTION_NOTIFY_ENFORCER = 13,
+};
+
+enum redan_rate_scope {
+	REDAN_RATE_THREAD,
+	REDAN_RATE_PROCESS,
+	REDAN_RATE_GLOBAL,
+};
+
+struct redan_selector {
+	struct redan_filter process[REDAN_HOOK_PROCESS_FILTERS];
+	struct redan_filter args[REDAN_HOOK_ARG_FILTERS];
+	struct redan_filter returned[REDAN_HOOK_RETURN_FILTERS];
+	__u8 used;
+	__u8 action;        /* reported: the last one of the list; enum redan_action */
+	__u8 return_action; /* the same of matchReturnActions; 0: none */
+	__u8 post;          /* 0: NoPost */
+	__u8 track_slot;    /* TrackSock, UntrackSock: slot plus 1; 0: neither */
+	__u8 untrack_slot;
+	__u8 rate_scope; /* enum redan_rate_scope */
+	__u8 pad0;
+	__u32 rate_ms; /* 0: no limit */
+	__u32 pad1;
+};
+REDAN_PIN_SIZE(struct redan_selector, 22 * 72 + 16);
+
+enum redan_hook_option {
+	REDAN_HOOK_RETURNS = 1 << 0, /* runs where the function returns: matchReturnArgs counts, the return slot is filled */
+	REDAN_HOOK_TRACK_RETURN = 1 << 1,
+	REDAN_HOOK_UNTRACK_RETURN = 1 << 2,
+};
+
+/* The plan of one hook of one policy. All of it is constant to the verifier. */
+struct redan_hook_plan {
+	__u32 id;       /* in records, never given twice in the life of an agent */
+	__u32 options;  /* enum redan_hook_option */
+	__u32 fields;   /* bit n: enum redan_field n, from REDAN_FIELD_PID on, is looked at by some filter */
+	__u8 parameters; /* number of parameters that the attached function has; the returned value follows them in an fexit's context */
+	__u8 pad0[3];
+	struct redan_hook_arg args[REDAN_HOOK_SLOTS];
+	struct redan_selector selectors[REDAN_HOOK_SELECTORS]; /* none used: everything is posted */
+};
+REDAN_PIN_SIZE(struct redan_hook_plan, 16 + 6 * 8 + 5 * 1600);
+
+/* Keys of the value sets: maps that each hook has for itself. Texts are padded with NULs. */
+struct redan_number_key {
+	__u64 value; /* sign-extended for signed types */
+	__u32 set;
+	__u32 pad0;
+};
+
+struct redan_text_key {
+	__u32 set;
+	__u32 len;
+	char bytes[REDAN_EQUAL_MAX + 1];
+};
+
+/* Prefixes, and with the bytes in reverse order postfixes, in LPM tries. */
+struct redan_prefix_key {
+	__u32 prefix_len; /* bits: those of `set` and of the prefix */
+	__u32 set;
+	char bytes[REDAN_PREFIX_MAX];
+};
+
+struct redan_address4_key {
+	__u32 prefix_len;
+	__u32 set;
+	__u8 address[4];
+};
+
+struct redan_address6_key {
+	__u32 prefix_len;
+	__u32 set;
+	__u8 address[16];
+};
+
+/* --- the record --- */
+
+/* A hook matched and posts. Followed by the arguments, each a struct redan_arg at a multiple of eight bytes, in slot order. */
+struct redan_hook {
+	struct redan_record hdr; /* image_time: the image of the process; tid: the thread */
+	__u32 id;                /* of the plan */
+	__u8 selector;
+	__u8 action;
+	__u8 return_action;
+	__u8 count;                /* of arguments */
+	struct redan_image owner;  /* of the tracked socket that the event is attributed to; tgid 0: none */
+	__u32 owner_tid;
+	__u32 args_len; /* bytes of all arguments */
+};
+REDAN_PIN_SIZE(struct redan_hook, 40 + 8 + 16 + 8);
+
+enum redan_arg_flag {
+	REDAN_ARG_UNREADABLE = 1 << 0,
+	REDAN_ARG_CUT = 1 << 1,        /* aux is the whole size */
+	REDAN_ARG_UNRESOLVED = 1 << 2, /* a path: the walk did not reach the task's root; only the leaf's end is there */
+	REDAN_ARG_DELETED = 1 << 3,    /* a path: the file has no name any more */
+	REDAN_ARG_NO_PATH = 1 << 4,    /* a file that has none: pipe, socket, anonymous inode; or the root itself */
+};
+
+/* Paths are spelled as in redan_exec.cwd: leaf first, each component followed by '/'. */
+struct redan_arg {
+	__u8 type; /* enum redan_arg_type */
+	__u8 slot;
+	__u16 flags; /* enum redan_arg_flag */
+	__u32 aux;   /* files: i_mode; bytes: their whole size; SOCKADDR_UN: the family */
+	__u32 len;   /* bytes that follow; the next argument is behind them, at a multiple of eight */
+	__u32 pad0;
+};
+REDAN_PIN_SIZE(struct redan_arg, 16);
+
+/* NUMBER, CAPABILITY, CAP_SET and SYSCALL are followed by one __u64, sign-extended if the type is signed. */
+
+struct redan_arg_socket {
+	__u64 cookie; /* the kernel's pointer */
+	__u16 family, type, protocol, sport, dport; /* ports in host order */
+	__u8 state;
+	__u8 pad0;
+	__u32 mark, priority;
+	__u8 saddr[16], daddr[16]; /* IPv4: the first four bytes */
+	/* of an skb */
+	__u32 hash, len;
+	__u32 sec_path_len, sec_path_olen;
+	__u32 pad1;
+};
+REDAN_PIN_SIZE(struct redan_arg_socket, 80);
+
+struct redan_arg_user_ns {
+	__u32 level, owner, group, inum;
+};
+
+struct redan_arg_cred {
+	struct redan_credentials cred;
+	struct redan_arg_user_ns user_ns;
+};
+REDAN_PIN_SIZE(struct redan_arg_cred, 80);
+
+struct redan_arg_bpf {
+	__u32 type;  /* of program or map */
+	__u32 count; /* programs: instructions; maps: max_entries */
+	__u32 key_size, value_size;
+	char name[16];
+};
+
+struct redan_arg_perf {
+	__u64 config, probe_offset;
+	__u32 type, pad0;
+	char function[128]; /* NUL-terminated */
+};
+
+struct redan_arg_module {
+	__u64 taints;
+	__u32 signature_ok, pad0;
+	char name[64];
+};
+
+#if defined(__clang__)
+#pragma clang diagnostic pop
+#elif defined(__GNUC__)
+#pragma GCC diagnostic pop
+#endif
+#endif
