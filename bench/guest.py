@@ -194,16 +194,19 @@ class Rounds:
 
 
 def memory(pid):
-    """KiB by the names of /proc/PID/status; ring: what of RssFile is the ring, which is mapped twice."""
-    status = pathlib.Path(f"/proc/{pid}/status")
-    result = {key: status_number(status, key) for key in ("VmRSS", "VmHWM", "RssAnon", "RssFile", "RssShmem")}
-    ring, in_map = 0, False
+    """KiB resident: all, anonymous, and what of it is the ring, which is mapped twice. By the page tables: the counts of
+    /proc/PID/status lag behind on 6.1."""
+    result, in_ring = {"rss": 0, "anonymous": 0, "ring": 0}, False
     for line in pathlib.Path(f"/proc/{pid}/smaps").read_text().splitlines():
-        if "-" in line.split()[0]:
-            in_map = "bpf-map" in line
-        elif in_map and line.startswith("Rss:"):
-            ring += int(line.split()[1])
-    return result | {"ring": ring}
+        key, *words = line.split()
+        if "-" in key:
+            in_ring = "bpf-map" in line
+        elif key == "Rss:":
+            result["rss"] += int(words[0])
+            result["ring"] += int(words[0]) * in_ring
+        elif key == "Anonymous:":
+            result["anonymous"] += int(words[0])
+    return result
 
 
 def footprint(plan):

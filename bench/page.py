@@ -75,8 +75,8 @@ def cost_table(costs):
 
 
 def memory_row(label, memory, remark=""):
-    text = (f"{mib(memory['VmRSS'])}: {mib(memory['RssAnon'])} own, {mib(memory['ring'])} ring, which counts twice, "
-            f"{mib(memory['VmRSS'] - memory['RssAnon'] - memory['ring'])} program and libraries")
+    text = (f"{mib(memory['rss'])}: {mib(memory['anonymous'])} own, {mib(memory['ring'])} ring, which counts twice, "
+            f"{mib(memory['rss'] - memory['anonymous'] - memory['ring'])} program and libraries")
     return [label, text + remark]
 
 
