@@ -153,7 +153,7 @@ def compare(text, name, measured):
         for label, key in ((KERNEL_SIDE, "kernel"), (AGENT_SIDE, "agent")):
             rows.append(Comparison(f"{key} side of a {operation} cycle, instructions",
                                    number(text, name, label, column), getattr(costs[operation], key).value, 300))
-    rows.append(Comparison("resident memory, MiB", number(text, name, RESIDENT), measured["memory"]["VmRSS"] / 1024, 0.5))
+    rows.append(Comparison("resident memory, MiB", number(text, name, RESIDENT), measured["memory"]["rss"] / 1024, 0.5))
     rows.append(Comparison("start to ready, million instructions", number(text, name, READY),
                            measured["start"]["ready"] / 1e6, 50))
     rows.append(Comparison("idle wake-ups per second", number(text, name, WAKEUPS), measured["wakeups_per_second"], 0.5))
