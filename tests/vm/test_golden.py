@@ -5,53 +5,15 @@
 The operations, the recorded events and the program that makes both comparable are test data that others wrote; they lie in
 the folder compat/golden beside the checkout and are not part of the project. Without that folder the test is skipped.
 """
-import glob
-import importlib.util
 import json
 import os
-import shutil
-import subprocess
 import sys
 import tempfile
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from lib import golden  # noqa: E402
 from lib.agent import Agent  # noqa: E402
 from lib.cases import Cases, kernel_variant, parse_arguments  # noqa: E402
-
-CHECKOUT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-GOLDEN = os.environ.get("REDAN_TEST_GOLDEN", os.path.join(CHECKOUT, "..", "shared", "compat", "golden"))
-TRIGGER = "/usr/local/bin/trigger"
-MODULE = "/tmp/trigger.ko"
-
-
-def load_normalizer():
-    spec = importlib.util.spec_from_file_location("normalize", os.path.join(GOLDEN, "normalize.py"))
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-def prepare():
-    """The trigger program and the module that it loads, where it expects them."""
-    subprocess.run(["cc", "-O1", "-w", "-o", TRIGGER, os.path.join(GOLDEN, "trigger.c"), "-lpthread", "-lutil"], check=True)
-    found = glob.glob(f"/lib/modules/{os.uname().release}/kernel/drivers/net/dummy.ko*")
-    if not found:
-        raise FileNotFoundError("the kernel's module dummy")
-    if found[0].endswith(".xz"):
-        with open(MODULE, "wb") as module:
-            subprocess.run(["xz", "-dc", found[0]], stdout=module, check=True)
-    else:
-        shutil.copy(found[0], MODULE)
-
-
-def run_trigger(agent):
-    """Forked and executed directly, from /, as when the golden data was recorded. Returns what it printed."""
-    done = subprocess.run([TRIGGER, "all"], cwd="/", stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=True)
-    # p_orphan's child lives 200 ms longer than its step.
-    subprocess.run(["sleep", "0.5"], check=True)
-    agent.settle()
-    return done.stdout.decode()
-
 
 def creator_is_parent(steps, step, argument):
     """The wanted difference: a child that was re-parented, or made with CLONE_PARENT, has its creator for a parent."""
@@ -97,22 +59,22 @@ def without_unreadable(value):
 def main():
     arguments = parse_arguments(__doc__)
     cases = Cases(arguments.only)
-    if not os.path.isdir(GOLDEN):
-        cases.skip("golden", f"no golden data in {GOLDEN}")
+    if not os.path.isdir(golden.FOLDER):
+        cases.skip("golden", f"no golden data in {golden.FOLDER}")
         return cases.finish()
-    normalize = load_normalizer()
-    prepare()
+    normalize = golden.load_normalizer()
+    golden.prepare()
     folder = os.path.join(arguments.results or tempfile.mkdtemp(), "golden")
     with Agent(arguments.agent, "--enable-process-cred", "--enable-process-ns", folder=folder) as agent:
-        outcomes = run_trigger(agent)
+        outcomes = golden.run_trigger(agent)
     with open(agent.export, errors="replace") as lines:
         steps = normalize.steps_of(lines, {"exec", "exit"})
-    with open(os.path.join(GOLDEN, "lifecycle.json")) as file:
-        golden = json.load(file)
-    with open(os.path.join(GOLDEN, "lifecycle.outcomes")) as file:
+    with open(os.path.join(golden.FOLDER, "lifecycle.json")) as file:
+        recorded = json.load(file)
+    with open(os.path.join(golden.FOLDER, "lifecycle.outcomes")) as file:
         cases.check("outcomes", [] if outcomes == file.read() else ["the operations themselves had other results"])
     lockdown = "lockdown" in kernel_variant()
-    for step, expected in golden.items():
+    for step, expected in recorded.items():
         if not cases.wanted(step):
             continue
         if step in WANTED:
@@ -122,7 +84,7 @@ def main():
         if lockdown:
             expected, actual = without_unreadable(expected), without_unreadable(actual)
         cases.check(step, normalize.diff(expected, actual))
-    cases.check("no step but these", [step for step in steps if step not in golden])
+    cases.check("no step but these", [step for step in steps if step not in recorded])
     cases.check("whole lines of JSON", [reason for _, reason in agent.bad_lines])
     return cases.finish()
 
