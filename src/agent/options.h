@@ -43,6 +43,9 @@ struct AgentOptions {
   uint64_t process_cache_size = 65536;        ///< processes
   std::chrono::nanoseconds process_cache_gc_interval = std::chrono::seconds(30);
 
+  std::vector<std::string> tracing_policy;                            ///< files; all are read
+  std::string tracing_policy_dir = "/etc/redan/tracing-policy.d";     ///< absolute; empty: none
+
   bool enable_process_cred = false;
   bool enable_process_ns = false;
   std::vector<AncestorKind> enable_ancestors;  ///< holds kBase if it holds anything
@@ -63,7 +66,7 @@ struct AgentOptions {
 /// The commands that take options; a set of them is an or of these.
 enum VerbSet : uint8_t { kAgent = 1, kRecord = 2, kReplay = 4, kFeatures = 8 };
 
-enum class OptionGroup { kConfiguration, kGeneral, kKernel, kContent, kExport };
+enum class OptionGroup { kConfiguration, kGeneral, kKernel, kPolicy, kContent, kExport };
 
 /// Where an option can be set.
 enum class Settable {

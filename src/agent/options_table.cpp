@@ -136,6 +136,18 @@ constexpr std::array kOptions = {
            .value_name = "DURATION",
            .help = "How long an ended process is still kept for events that arrive late"},
 
+    Option{.name = "tracing-policy",
+           .group = OptionGroup::kPolicy,
+           .field = ListField{.field = &AgentOptions::tracing_policy},
+           .value_name = "FILES",
+           .help = "TracingPolicy files. A file that cannot be used is told in the log and in the stream, and the others are used"},
+    Option{.name = "tracing-policy-dir",
+           .group = OptionGroup::kPolicy,
+           .field = StringField{&AgentOptions::tracing_policy_dir},
+           .value_name = "DIR",
+           .help = "Directory of TracingPolicy files, watched: what is put there, changed or taken away is added, replaced or "
+                   "deleted. May be absent; empty watches none"},
+
     Option{.name = "enable-process-cred",
            .group = OptionGroup::kContent,
            .field = BoolField{&AgentOptions::enable_process_cred},

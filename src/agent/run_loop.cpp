@@ -53,7 +53,8 @@ class Loop {
     if (!signals_) return errno_error("signalfd");
     epoll_ = Fd(::epoll_create1(EPOLL_CLOEXEC));
     if (!epoll_) return errno_error("epoll_create1");
-    for (const int fd : {signals_.get(), parts_.kernel.wakeup_fd(), parts_.stop_fd}) {
+    const int other = parts_.other != nullptr ? parts_.other->fd() : -1;
+    for (const int fd : {signals_.get(), parts_.kernel.wakeup_fd(), parts_.stop_fd, other}) {
       if (fd < 0) continue;
       epoll_event event{};
       event.events = EPOLLIN;
@@ -78,6 +79,8 @@ class Loop {
     feed(event::bytes_of(event::plain_frame(event::kFrameReady, boot_ns())));
     publish();
     parts_.log.info("watching: {} processes known", parts_.engine.tree().living());
+    if (parts_.other != nullptr) parts_.other->begin(feed_);
+    publish();
     return recorded_;
   }
 
@@ -94,6 +97,7 @@ class Loop {
   }
 
   Result<void> end() {
+    if (parts_.other != nullptr) parts_.other->end();
     parts_.kernel.detach();
     while (true) {
       REDAN_ASSIGN(const size_t taken, consume());
@@ -119,6 +123,7 @@ class Loop {
       feed(event::bytes_of(event::plain_frame(event::kFrameTick, now)));
       feed_counters(event::kFrameCounters, now);
       options_.each_second();
+      if (parts_.other != nullptr) parts_.other->each_second(feed_);
       if (parts_.recording != nullptr && recorded_) recorded_ = parts_.recording->flush();
     } else if (const redan_counters counters = parts_.kernel.counters();
                !std::ranges::equal(counters.lost, counters_.lost)) {
@@ -210,13 +215,15 @@ class Loop {
     parts_.kernel.want_wakeup(idle_rounds_ > 0 ? REDAN_WAKEUP_ANY : REDAN_WAKEUP_LEVEL);
     const uint64_t until = std::min(next_tick_, stop_at_);
     const int to_tick = until <= now ? 0 : static_cast<int>((until - now) / 1'000'000 + 1);
-    std::array<epoll_event, 4> events{};
+    std::array<epoll_event, 5> events{};
     const int count =
         ::epoll_wait(epoll_.get(), events.data(), events.size(), idle ? to_tick : std::min(kPollMs, to_tick));
     if (count < 0 && errno != EINTR) return errno_error("epoll_wait");
     for (int i = 0; i < count; ++i) {
       if (events[static_cast<size_t>(i)].data.fd == signals_.get()) take_signals();
       if (events[static_cast<size_t>(i)].data.fd == parts_.stop_fd) stopping_ = true;
+      if (parts_.other != nullptr && events[static_cast<size_t>(i)].data.fd == parts_.other->fd())
+        parts_.other->serve(feed_);
     }
     return {};
   }
@@ -235,6 +242,7 @@ class Loop {
 
   const RunParts& parts_;
   const RunOptions& options_;
+  const Feed feed_ = [this](event::Bytes frame) { feed(frame); };
   Fd signals_;
   Fd epoll_;
   std::vector<event::Event> events_;

@@ -18,12 +18,30 @@
 
 namespace redan::agent {
 
+/// Takes a frame to the engine, and to the recording if there is one.
+using Feed = std::function<void(event::Bytes)>;
+
+/// Something else that the loop's thread does between its rounds. Nothing in it may wait for long: the ring fills meanwhile.
+class LoopPart {
+ public:
+  virtual ~LoopPart() = default;
+  /// The sensor is attached, and the processes that were there are known.
+  virtual void begin(const Feed& feed) = 0;
+  /// Readable when serve() has something to do; -1: never.
+  virtual int fd() const = 0;
+  virtual void serve(const Feed& feed) = 0;
+  virtual void each_second(const Feed& feed) = 0;
+  /// The loop is about to read the rest of the ring.
+  virtual void end() = 0;
+};
+
 /// What the loop works with; all of it outlives the loop.
 struct RunParts {
   kernel::Kernel& kernel;
   engine::Engine& engine;
   exporting::Exporter* exporter = nullptr;      ///< null: events go nowhere
   event::RecordingWriter* recording = nullptr;  ///< null: nothing is recorded
+  LoopPart* other = nullptr;                    ///< null: nothing else
   Log& log;
   int stop_fd = -1;  ///< readable: somebody else wants the loop to end
 };

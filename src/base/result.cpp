@@ -18,6 +18,14 @@ int exit_code(ErrorCode code) {
   std::abort();
 }
 
+ErrorCode error_code_of(int code) {
+  using enum ErrorCode;
+  for (const ErrorCode kind : {kRuntime, kUsage, kConfig, kKernel, kPrivilege, kBusy}) {
+    if (exit_code(kind) == code) return kind;
+  }
+  return kRuntime;
+}
+
 Error errno_error(std::string_view what, int error_number) {
   const bool denied = error_number == EPERM || error_number == EACCES;
   return Error{denied ? ErrorCode::kPrivilege : ErrorCode::kRuntime,

@@ -34,6 +34,9 @@ struct [[nodiscard]] Error {
 /// Exit code of the process: 1 runtime (corrupt input too), 2 usage, 3 config, 4 kernel, 5 privilege, 6 busy.
 int exit_code(ErrorCode code);
 
+/// The kind of error that has this exit code; kRuntime for codes that none has.
+ErrorCode error_code_of(int exit_code);
+
 /// "WHAT: strerror(error_number)", with kPrivilege for EPERM and EACCES, else kRuntime.
 Error errno_error(std::string_view what, int error_number = errno);
 
