@@ -15,7 +15,7 @@
 #pragma GCC diagnostic error "-Wpadded"
 #endif
 
-#define REDAN_HOOK_SLOTS 6          /* extracted values: five of the policy's (hidden size arguments among them), one returned */
+#define REDAN_HOOK_SLOTS 6 /* extracted values: five of the policy's (hidden size arguments among them), one returned */
 #define REDAN_HOOK_SLOT_RETURN 5    /* where the returned value is */
 #define REDAN_HOOK_SELECTORS 5      /* per hook */
 #define REDAN_HOOK_ARG_FILTERS 5    /* per selector: matchArgs and matchData together */
@@ -23,9 +23,9 @@
 #define REDAN_HOOK_PROCESS_FILTERS 12
 #define REDAN_HOOK_INLINE_VALUES 4 /* more go to a set */
 
-#define REDAN_TEXT_MAX 4096       /* bytes kept of a string or a path */
-#define REDAN_EQUAL_MAX 255       /* bytes of a value that a text is compared with as a whole */
-#define REDAN_PREFIX_MAX 252      /* an LPM trie's key holds 256 bytes, four of which are the set */
+#define REDAN_TEXT_MAX 4096  /* bytes kept of a string or a path */
+#define REDAN_EQUAL_MAX 255  /* bytes of a value that a text is compared with as a whole */
+#define REDAN_PREFIX_MAX 252 /* an LPM trie's key holds 256 bytes, four of which are the set */
 #define REDAN_POSTFIX_MAX 127
 
 /* How an argument is extracted. The order is that of the table of types in src/policy. */
@@ -55,13 +55,13 @@ enum redan_arg_type {
 	REDAN_ARG_BPF_ATTR,    /* struct redan_arg_bpf, as for the next two */
 	REDAN_ARG_BPF_PROG,
 	REDAN_ARG_BPF_MAP,
-	REDAN_ARG_PERF_EVENT,  /* struct redan_arg_perf */
-	REDAN_ARG_MODULE,      /* struct redan_arg_module, as for the next */
+	REDAN_ARG_PERF_EVENT, /* struct redan_arg_perf */
+	REDAN_ARG_MODULE,     /* struct redan_arg_module, as for the next */
 	REDAN_ARG_LOAD_INFO,
-	REDAN_ARG_NET_DEVICE,  /* the name, as a string */
-	REDAN_ARG_DATA_LOC,    /* a tracepoint's dynamic string */
-	REDAN_ARG_ARRAY,       /* const_buf: size bytes at the offset of the tracepoint's record */
-	REDAN_ARG_SYSCALL,     /* number of four bytes, bit 31 set for a 32-bit task */
+	REDAN_ARG_NET_DEVICE, /* the name, as a string */
+	REDAN_ARG_DATA_LOC,   /* a tracepoint's dynamic string */
+	REDAN_ARG_ARRAY,      /* const_buf: size bytes at the offset of the tracepoint's record */
+	REDAN_ARG_SYSCALL,    /* number of four bytes, bit 31 set for a 32-bit task */
 	REDAN_ARG_TYPE_COUNT,
 };
 
@@ -102,15 +102,15 @@ enum redan_field {
 	REDAN_FIELD_STATE,
 	REDAN_FIELD_SPORT,
 	REDAN_FIELD_DPORT,
-	REDAN_FIELD_SADDR, /* not a number: for REDAN_OP_ADDRESS */
-	REDAN_SLOT_FIELDS, /* below: of the process */
-	REDAN_FIELD_PID = 8,    /* tgid */
-	REDAN_FIELD_NS_PID,     /* tgid in its own pid namespace; 0 in the initial one */
-	REDAN_FIELD_BINARY,     /* not a number: for the text operators */
-	REDAN_FIELD_EFFECTIVE,  /* capability sets */
+	REDAN_FIELD_SADDR,     /* not a number: for REDAN_OP_ADDRESS */
+	REDAN_SLOT_FIELDS,     /* below: of the process */
+	REDAN_FIELD_PID = 8,   /* tgid */
+	REDAN_FIELD_NS_PID,    /* tgid in its own pid namespace; 0 in the initial one */
+	REDAN_FIELD_BINARY,    /* not a number: for the text operators */
+	REDAN_FIELD_EFFECTIVE, /* capability sets */
 	REDAN_FIELD_INHERITABLE,
 	REDAN_FIELD_PERMITTED,
-	REDAN_FIELD_OTHER_USER_NS, /* 1: the user namespace differs from that of pid 1 */
+	REDAN_FIELD_OTHER_USER_NS,  /* 1: the user namespace differs from that of pid 1 */
 	REDAN_FIELD_NAMESPACE = 16, /* + enum redan_ns: inode number */
 	REDAN_FIELD_COUNT = 26,
 };
@@ -128,7 +128,7 @@ enum redan_op {
 	REDAN_OP_POSTFIX,
 	REDAN_OP_ADDRESS, /* saddr or daddr (field) is in the set (struct redan_address4_key, 6) */
 	REDAN_OP_GAINED,  /* the set of slot2 has a bit that the set of slot lacks */
-	REDAN_OP_PIDS,    /* REDAN_OP_EQUAL on the process or one of its ancestors (followForks), values or set if count is 0 */
+	REDAN_OP_PIDS, /* REDAN_OP_EQUAL on the process or one of its ancestors (followForks), values or set if count is 0 */
 };
 
 enum redan_filter_option {
@@ -189,16 +189,17 @@ struct redan_selector {
 REDAN_PIN_SIZE(struct redan_selector, 22 * 72 + 16);
 
 enum redan_hook_option {
-	REDAN_HOOK_RETURNS = 1 << 0, /* runs where the function returns: matchReturnArgs counts, the return slot is filled */
+	REDAN_HOOK_RETURNS =
+		1 << 0, /* runs where the function returns: matchReturnArgs counts, the return slot is filled */
 	REDAN_HOOK_TRACK_RETURN = 1 << 1,
 	REDAN_HOOK_UNTRACK_RETURN = 1 << 2,
 };
 
 /* The plan of one hook of one policy. All of it is constant to the verifier. */
 struct redan_hook_plan {
-	__u32 id;       /* in records, never given twice in the life of an agent */
-	__u32 options;  /* enum redan_hook_option */
-	__u32 fields;   /* bit n: enum redan_field n, from REDAN_FIELD_PID on, is looked at by some filter */
+	__u32 id;      /* in records, never given twice in the life of an agent */
+	__u32 options; /* enum redan_hook_option */
+	__u32 fields;  /* bit n: enum redan_field n, from REDAN_FIELD_PID on, is looked at by some filter */
 	__u8 parameters; /* number of parameters that the attached function has; the returned value follows them in an fexit's context */
 	__u8 pad0[3];
 	struct redan_hook_arg args[REDAN_HOOK_SLOTS];
@@ -247,8 +248,8 @@ struct redan_hook {
 	__u8 selector;
 	__u8 action;
 	__u8 return_action;
-	__u8 count;                /* of arguments */
-	struct redan_image owner;  /* of the tracked socket that the event is attributed to; tgid 0: none */
+	__u8 count;               /* of arguments */
+	struct redan_image owner; /* of the tracked socket that the event is attributed to; tgid 0: none */
 	__u32 owner_tid;
 	__u32 args_len; /* bytes of all arguments */
 };
@@ -256,10 +257,11 @@ REDAN_PIN_SIZE(struct redan_hook, 40 + 8 + 16 + 8);
 
 enum redan_arg_flag {
 	REDAN_ARG_UNREADABLE = 1 << 0,
-	REDAN_ARG_CUT = 1 << 1,        /* aux is the whole size */
-	REDAN_ARG_UNRESOLVED = 1 << 2, /* a path: the walk did not reach the task's root; only the leaf's end is there */
-	REDAN_ARG_DELETED = 1 << 3,    /* a path: the file has no name any more */
-	REDAN_ARG_NO_PATH = 1 << 4,    /* a file that has none: pipe, socket, anonymous inode; or the root itself */
+	REDAN_ARG_CUT = 1 << 1, /* aux is the whole size */
+	REDAN_ARG_UNRESOLVED =
+		1 << 2,             /* a path: the walk did not reach the task's root; only the leaf's end is there */
+	REDAN_ARG_DELETED = 1 << 3, /* a path: the file has no name any more */
+	REDAN_ARG_NO_PATH = 1 << 4, /* a file that has none: pipe, socket, anonymous inode; or the root itself */
 };
 
 /* Paths are spelled as in redan_exec.cwd: leaf first, each component followed by '/'. */
@@ -276,7 +278,7 @@ REDAN_PIN_SIZE(struct redan_arg, 16);
 /* NUMBER, CAPABILITY, CAP_SET and SYSCALL are followed by one __u64, sign-extended if the type is signed. */
 
 struct redan_arg_socket {
-	__u64 cookie; /* the kernel's pointer */
+	__u64 cookie;                               /* the kernel's pointer */
 	__u16 family, type, protocol, sport, dport; /* ports in host order */
 	__u8 state;
 	__u8 pad0;

@@ -17,11 +17,50 @@ enum class HookSection : uint8_t { kKprobes, kFentries, kTracepoints, kRawTracep
 
 /// How an argument is called in a policy and hence shown in an event (language reference, section 5).
 enum class ArgType : uint8_t {
-  kInt8, kInt16, kInt32, kInt64, kUint8, kUint16, kUint32, kUint64, kSize,
-  kString, kCharBuf, kCharIovec, kIovIter, kFilename, kFile, kPath, kDentry, kFd, kKiocb, kBinprm,
-  kSock, kSocket, kSkb, kSockaddr, kSockaddrUn, kCred, kUserNamespace, kCapability,
-  kKernelCap, kCapInheritable, kCapPermitted, kCapEffective,
-  kBpfAttr, kBpfProg, kBpfMap, kBpfCmd, kPerfEvent, kModule, kLoadInfo, kNetDevice, kDataLoc, kConstBuf, kSyscall64, kNop,
+  kInt8,
+  kInt16,
+  kInt32,
+  kInt64,
+  kUint8,
+  kUint16,
+  kUint32,
+  kUint64,
+  kSize,
+  kString,
+  kCharBuf,
+  kCharIovec,
+  kIovIter,
+  kFilename,
+  kFile,
+  kPath,
+  kDentry,
+  kFd,
+  kKiocb,
+  kBinprm,
+  kSock,
+  kSocket,
+  kSkb,
+  kSockaddr,
+  kSockaddrUn,
+  kCred,
+  kUserNamespace,
+  kCapability,
+  kKernelCap,
+  kCapInheritable,
+  kCapPermitted,
+  kCapEffective,
+  kBpfAttr,
+  kBpfProg,
+  kBpfMap,
+  kBpfCmd,
+  kPerfEvent,
+  kModule,
+  kLoadInfo,
+  kNetDevice,
+  kDataLoc,
+  kConstBuf,
+  kSyscall64,
+  kNop,
 };
 
 /// An argument as events show it, in the order in which the policy lists them.
@@ -64,9 +103,9 @@ struct SetAddress {
 /// A compiled hook. `program` is whole but for `parameters`, which depends on how it is attached.
 struct HookPlan {
   std::shared_ptr<const HookInfo> info;
-  std::string symbol;          ///< what to attach to: function, LSM hook without prefix, event of a tracepoint
-  bool syscall = false;        ///< the symbol is a system call's entry: arguments lie in its registers
-  bool may_be_missing = false; ///< ignore.callNotFound
+  std::string symbol;           ///< what to attach to: function, LSM hook without prefix, event of a tracepoint
+  bool syscall = false;         ///< the symbol is a system call's entry: arguments lie in its registers
+  bool may_be_missing = false;  ///< ignore.callNotFound
   redan_hook_plan program{};
   std::vector<SetText> texts;
   std::vector<SetText> prefixes;

@@ -186,8 +186,9 @@ def restart(arguments, cases, folder):
             cases.check(f"{name}: the gap is stated", gap_problems(this, before.killed_at, before.agent))
     # Each agent was started as soon as the one before was dead.
     cases.check("after SIGKILL the place is free at once", [])
-    cases.check("after SIGKILL the file ends with a whole line",
-                [f"{len(rest)} bytes of a line that was never finished: {rest[:80]!r}" for rest in tails if rest])
+    # The kernel ends a write(2) of a killed process at a page boundary; the next agent cuts off what is torn.
+    cases.check("what SIGKILL may leave is the beginning of one event",
+                [f"{len(rest)} bytes: {rest[:80]!r}" for rest in tails if rest and (rest[:1] != b"{" or b"\n" in rest)])
     cases.check("the file holds whole lines only", read_lines(export)[1])
 
 

@@ -107,7 +107,10 @@ class LaterAgent(Agent):
 
     def start(self, timeout=60):
         with contextlib.suppress(FileNotFoundError):
-            self._offset = os.path.getsize(self.export)
+            with open(self.export, "rb") as file:
+                data = file.read()
+            # What an agent was killed in the middle of is cut off by its successor.
+            self._offset = data.rfind(b"\n") + 1
         return super().start(timeout)
 
 
