@@ -26,7 +26,7 @@ set(REDAN_BPF_FLAGS
 
 # redan_bpf_skeleton(NAME SOURCES file.bpf.c…)
 #
-# Compiles each file by itself (build/<preset>/bpf/FILE.bpf.o), links them to build/<preset>/bpf/NAME.bpf.o and makes
+# Compiles each file by itself (build/<preset>/bpf/FILE.bpf.o), links them to build/<preset>/bpf/NAME.linked.o and makes
 # "generated/NAME.skel.h" (functions NAME__open() …). redan::NAME_skeleton gives its include path; whoever links it is
 # compiled after the header was made.
 function(redan_bpf_skeleton name)
@@ -51,7 +51,7 @@ function(redan_bpf_skeleton name)
     list(APPEND objects "${object}")
   endforeach()
 
-  set(linked "${object_dir}/${name}.bpf.o")
+  set(linked "${object_dir}/${name}.linked.o")
   add_custom_command(
     OUTPUT "${linked}"
     COMMAND "${REDAN_BPFTOOL}" gen object "${linked}" ${objects}

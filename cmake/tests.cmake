@@ -68,3 +68,17 @@ function(redan_benchmark name)
   add_executable(${name}_bench EXCLUDE_FROM_ALL ${arg_SOURCES})
   target_link_libraries(${name}_bench PRIVATE ${arg_DEPS})
 endfunction()
+
+# redan_vm_test(NAME SOURCES file… [DEPS name…])
+#
+# An executable build/<preset>/tests/NAME_test of doctest cases that change the kernel they run on: no ctest, a test in
+# tests/vm runs it in the virtual machine.
+function(redan_vm_test name)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;DEPS")
+  redan_check_arguments(redan_vm_test)
+  list(TRANSFORM arg_DEPS PREPEND "redan::")
+  add_executable(${name}_test ${arg_SOURCES})
+  target_link_libraries(${name}_test PRIVATE redan_unit_main ${arg_DEPS})
+  target_include_directories(${name}_test PRIVATE "${PROJECT_SOURCE_DIR}/tests")
+  set_target_properties(${name}_test PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/tests")
+endfunction()

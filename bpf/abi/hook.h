@@ -207,6 +207,26 @@ struct redan_hook_plan {
 };
 REDAN_PIN_SIZE(struct redan_hook_plan, 16 + 6 * 8 + 5 * 1600);
 
+/* Of all hooks of an agent; beside the plan in a hook's .rodata. */
+struct redan_hook_settings {
+	__u32 ring_limit;      /* bytes in the process ring above which hooks do not send: the rest is for processes */
+	__u32 scratch_entries; /* of the pool, a power of two */
+};
+REDAN_PIN_SIZE(struct redan_hook_settings, 8);
+
+/* What a hook counts; a page of its own that user space maps. */
+struct redan_hook_counters {
+	__u64 matched[REDAN_HOOK_SELECTORS]; /* by selector; the first one if the hook has none */
+	__u64 posted[REDAN_HOOK_SELECTORS];
+	__u64 not_posted; /* NoPost */
+	__u64 rate_limited;
+	__u64 lost;            /* the ring was filled to its limit, or full */
+	__u64 no_scratch;      /* not decided: no scratch memory was free */
+	__u64 unreadable;      /* arguments that could not be read; filters on them were false */
+	__u64 no_task_storage; /* what was found out of the binary could not be kept, and was found out again */
+};
+REDAN_PIN_SIZE(struct redan_hook_counters, 16 * 8);
+
 /* Keys of the value sets: maps that each hook has for itself. Texts are padded with NULs. */
 struct redan_number_key {
 	__u64 value; /* sign-extended for signed types */

@@ -30,7 +30,23 @@ struct task_struct___audit {
 	kuid_t loginuid;
 };
 
+/* Before 6.4 (de4f5fed3f23): the vector is `iov`. */
+struct iov_iter___iov {
+	const void *iov;
+};
+
+/* Since 6.4. */
+struct iov_iter___iov2 {
+	const void *__iov;
+};
+
 #pragma clang attribute pop
+
+/* 6.0 (fcb14cb1bdac) added ITER_UBUF at the end, 6.7 (f1b4cb650b9a) put it first. */
+enum iter_type___hook {
+	ITER_IOVEC___hook,
+	ITER_UBUF___hook
+};
 
 #define CAP_SET__READ(cred, set)                                                         \
 	(bpf_core_field_exists(((struct cred___cap_value *)0)->set.val)                  \
@@ -44,6 +60,24 @@ static __always_inline u32 task__login_uid(const struct task_struct *task)
 	if (!bpf_core_field_exists(((struct task_struct___audit *)0)->loginuid))
 		return ~0u;
 	return ((const struct task_struct___audit *)task)->loginuid.val;
+}
+
+/* Where iov_iter has its vector (6.1: iov, 6.12: __iov). */
+static __always_inline u32 iov_iter__vector_offset(void)
+{
+	if (bpf_core_field_exists(((struct iov_iter___iov2 *)0)->__iov))
+		return bpf_core_field_offset(struct iov_iter___iov2, __iov);
+	return bpf_core_field_offset(struct iov_iter___iov, iov);
+}
+
+static __always_inline u32 iov_iter__type_iovec(void)
+{
+	return bpf_core_enum_value(enum iter_type___hook, ITER_IOVEC___hook);
+}
+
+static __always_inline u32 iov_iter__type_ubuf(void)
+{
+	return bpf_core_enum_value(enum iter_type___hook, ITER_UBUF___hook);
 }
 
 #endif

@@ -8,8 +8,10 @@
 #include <linux/bpf.h>
 #include <linux/types.h>
 #include <stdbool.h>
+#include <stddef.h>
 
 typedef __u64 u64;
+typedef __s64 s64;
 typedef __u32 u32;
 typedef __u16 u16;
 typedef __u8 u8;
@@ -33,6 +35,9 @@ struct ns_common {
 };
 
 struct user_namespace {
+	int level;
+	kuid_t owner;
+	kgid_t group;
 	struct ns_common ns;
 };
 struct uts_namespace {
@@ -127,6 +132,7 @@ struct dentry {
 	struct hlist_bl_node d_hash;
 	struct dentry *d_parent;
 	struct qstr d_name;
+	struct inode *d_inode;
 };
 
 struct vfsmount {
@@ -186,7 +192,21 @@ struct signal_struct {
 	int nr_threads;
 };
 
+struct fdtable {
+	unsigned int max_fds;
+	struct file **fd;
+};
+
+struct files_struct {
+	struct fdtable *fdt;
+};
+
+struct thread_info {
+	u32 status;
+};
+
 struct task_struct {
+	struct thread_info thread_info;
 	unsigned int flags;
 	int exit_code;
 	int pid;
@@ -206,6 +226,7 @@ struct task_struct {
 	struct signal_struct *signal;
 	struct mm_struct *mm;
 	struct css_set *cgroups;
+	struct files_struct *files;
 };
 
 struct seq_file;

@@ -20,7 +20,7 @@
 #define PATH_LONG_WINDOW (REDAN_PATH_MAX + 256)
 
 enum path_end {
-	PATH_COMPLETE,  /* the task's root was reached */
+	PATH_COMPLETE,   /* the task's root was reached */
 	PATH_UNRESOLVED, /* it was not: the path lies outside, or something could not be read */
 	PATH_NO_ROOM,
 };
@@ -83,25 +83,36 @@ static __always_inline bool path__enter_mount(struct path_walk *w)
 	return true;
 }
 
-/* A walk from the working directory. Everything is read into plain numbers: typed pointers in the state of a loop make the
+/* struct path. */
+struct path_place {
+	u64 vfsmount;
+	u64 dentry;
+};
+
+/* A walk from `place` to the root of `fs`. Everything is read into plain numbers: typed pointers in the state of a loop make the
  * verifier go through it once for each combination of types. False: kernel memory could not be read.
  */
-static __always_inline bool path__start_at_cwd(const struct fs_struct *fs, struct path_walk *w)
+static __always_inline bool path__start(const struct fs_struct *fs, const struct path_place *place, struct path_walk *w)
 {
-	struct {
-		u64 mnt, dentry;
-	} root, pwd;
+	struct path_place root;
 
-	if (bpf_probe_read_kernel(&root, sizeof(root), &fs->root) || bpf_probe_read_kernel(&pwd, sizeof(pwd), &fs->pwd))
+	if (bpf_probe_read_kernel(&root, sizeof(root), &fs->root))
 		return false;
-	w->dentry = pwd.dentry;
-	w->mount = pwd.mnt - bpf_core_field_offset(struct mount, mnt);
+	w->dentry = place->dentry;
+	w->mount = place->vfsmount - bpf_core_field_offset(struct mount, mnt);
 	w->root_dentry = root.dentry;
-	w->root_vfsmount = root.mnt;
+	w->root_vfsmount = root.vfsmount;
 	w->name = 0;
 	w->name_len = 0;
 	w->end = PATH_UNRESOLVED;
 	return path__enter_mount(w);
+}
+
+static __always_inline bool path__start_at_cwd(const struct fs_struct *fs, struct path_walk *w)
+{
+	struct path_place pwd;
+
+	return !bpf_probe_read_kernel(&pwd, sizeof(pwd), &fs->pwd) && path__start(fs, &pwd, w);
 }
 
 /* One step towards the root. Returns 1 at the end of the walk; else 0, with name_len 0 if it only left a mount. */

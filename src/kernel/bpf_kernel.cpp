@@ -72,6 +72,8 @@ struct BpfKernel::State {
   Consuming consuming;
   std::unique_ptr<ring_buffer, FreeRing> ring;
   bool kernel_reads = true;
+  uint64_t ring_bytes = 0;
+  std::string btf;
 };
 
 BpfKernel::BpfKernel(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -108,6 +110,8 @@ Result<std::unique_ptr<BpfKernel>> BpfKernel::load(const BpfKernelOptions& optio
   LibbpfMessages messages;
   auto state = std::make_unique<State>();
   state->kernel_reads = kernel_reads;
+  state->ring_bytes = options.ring_bytes;
+  state->btf = options.btf;
   bpf_object_open_opts open_options{};
   open_options.sz = sizeof(open_options);
   open_options.btf_custom_path = options.btf.empty() ? nullptr : options.btf.c_str();
@@ -204,6 +208,16 @@ Result<std::vector<redan_task>> BpfKernel::tasks() {
     held -= whole * sizeof(redan_task);
     std::memmove(buffer.data(), buffer.data() + whole * sizeof(redan_task), held);
   }
+}
+
+Result<std::unique_ptr<HookLoader>> BpfKernel::make_hook_loader() const {
+  const probes& skeleton = *state_->skeleton;
+  return HookLoader::make({.ring = ::bpf_map__fd(skeleton.maps.process_ring),
+                           .task_states = ::bpf_map__fd(skeleton.maps.task_states),
+                           .counters = ::bpf_map__fd(skeleton.maps.bss),
+                           .ring_bytes = state_->ring_bytes,
+                           .settings = const_cast<const redan_settings&>(skeleton.rodata->settings),
+                           .btf = state_->btf});
 }
 
 bool BpfKernel::kernel_reads() const { return state_->kernel_reads; }

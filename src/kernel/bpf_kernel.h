@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "kernel/hooks.h"
 #include "kernel/kernel.h"
 
 namespace redan::kernel {
@@ -44,6 +45,9 @@ class BpfKernel final : public Kernel {
   /// False under lockdown=confidentiality: strings in kernel memory cannot be read.
   bool kernel_reads() const;
   Result<std::vector<ProgramFacts>> programs() const;
+
+  /// A loader of hooks that send to the same ring.
+  Result<std::unique_ptr<HookLoader>> make_hook_loader() const;
 
  private:
   struct State;

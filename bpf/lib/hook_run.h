@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* One run of a hook: the selectors that the process passes, the arguments, the first selector that matches them, its actions. */
+#ifndef REDAN_LIB_HOOK_RUN_H
+#define REDAN_LIB_HOOK_RUN_H
+
+#include "lib/hook_act.h"
+#include "lib/hook_process.h"
+
+#define RETURN_SELECTOR(first, k)                                                                                  \
+	if ((k) >= (first) && plan.selectors[k].used && (passed & (1u << (k))) && selector__return_matches_##k(s)) \
+		return (k) + 1;
+
+/* The selector whose filters on the returned value match, from the one that matched the arguments on, plus 1; 0: none. */
+static __noinline u32 selector__of_return(struct hook_scratch *s, u32 passed, u32 first)
+{
+	FOR_EACH_OF_FIVE(RETURN_SELECTOR, first)
+	return 0;
+}
+
+static __noinline void hook__act(struct hook_scratch *s, u32 passed, u32 index)
+{
+	hook_selector *selector = &plan.selectors[index];
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct hook_verdict verdict = {.selector = index, .action = REDAN_ACTION_POST};
+	bool post = true;
+
+	HOOK_COUNT(matched[index]);
+
+	struct redan_image image = task__image(task->group_leader);
+
+	if (selector->used) {
+		verdict.action = selector->action;
+		post = selector->post;
+		if ((plan.options & REDAN_HOOK_RETURNS)) {
+			u32 at_return = selector__of_return(s, passed, index);
+
+			if (!at_return)
+				return;
+			verdict.return_action = plan.selectors[(at_return - 1) & 7].return_action;
+			if (verdict.return_action == REDAN_ACTION_NO_POST)
+				post = false;
+		}
+	}
+	sockets__follow(s, selector, &image);
+	if (!post) {
+		HOOK_COUNT(not_posted);
+	} else if (selector->rate_ms && rate__exceeded(s, selector, index)) {
+		HOOK_COUNT(rate_limited);
+	} else if (hook__send(s, &verdict, &image)) {
+		HOOK_COUNT(posted[index]);
+	} else {
+		HOOK_COUNT(lost);
+	}
+}
+
+#define DECIDE_SELECTOR(k)                                                                     \
+	if (plan.selectors[k].used && (passed & (1u << (k))) && selector__args_match_##k(s)) { \
+		hook__act(s, passed, k);                                                       \
+		return 0;                                                                      \
+	}
+
+/* Not global, as what is dear in it is: to a global function of 6.1 its argument is no map's value any more, and no key. */
+static __noinline int hook__decide(struct hook_scratch *s, u32 passed)
+{
+	slots__read(s);
+	if (!plan.selectors[0].used) {
+		hook__act(s, passed, 0);
+		return 0;
+	}
+	FOR_EACH_SELECTOR(DECIDE_SELECTOR)
+	return 0;
+}
+
+/* A program's body: `take(ctx, i)` gives slot i's number. */
+#define HOOK_TAKE_SLOT(take, i) \
+	if (plan.args[i].type)  \
+		s->slots[i].raw = take(ctx, i);
+#define HOOK_RUN(ctx, take)                                               \
+	({                                                                \
+		int passed = hook__pass_selectors();                      \
+		struct hook_scratch *s = passed ? scratch__take() : NULL; \
+		if (s) {                                                  \
+			HOOK_TAKE_SLOT(take, 0)                           \
+			HOOK_TAKE_SLOT(take, 1)                           \
+			HOOK_TAKE_SLOT(take, 2)                           \
+			HOOK_TAKE_SLOT(take, 3)                           \
+			HOOK_TAKE_SLOT(take, 4)                           \
+			HOOK_TAKE_SLOT(take, 5)                           \
+			s->record = (u64)ctx;                             \
+			hook__decide(s, passed);                          \
+			scratch__give(s);                                 \
+		}                                                         \
+		0;                                                        \
+	})
+
+#endif

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// Hooks on the running kernel, for tests: plans by hand, what they do, and the records that come of it.
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstring>
+#include <functional>
+#include <initializer_list>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <doctest/doctest.h>
+
+#include "kernel/bpf_kernel.h"
+
+namespace redan::test {
+
+/// The value of a Result, or the end of the test with the error's message.
+template <typename T>
+T must(Result<T> result) {
+  if (!result) FAIL(result.error().message);
+  return std::move(result).value();
+}
+inline void must(Result<void> result) {
+  if (!result) FAIL(result.error().message);
+}
+
+/// An argument as it came.
+struct SentArg {
+  redan_arg head{};
+  std::string bytes;
+
+  /// The bytes as a T, which may be longer than they are.
+  template <typename T>
+  T as() const {
+    T value{};
+    std::memcpy(&value, bytes.data(), std::min(sizeof(value), bytes.size()));
+    return value;
+  }
+  uint64_t number() const { return as<uint64_t>(); }
+
+  /// Bytes of a path, turned round: "cd/ab/" is /ab/cd.
+  std::string path() const {
+    std::string text;
+    std::string_view rest = bytes;
+    while (!rest.empty()) {
+      const size_t end = std::min(rest.find('/'), rest.size());
+      text.insert(0, "/" + std::string(rest.substr(0, end)));
+      rest.remove_prefix(std::min(end + 1, rest.size()));
+    }
+    return text;
+  }
+};
+
+struct SentHook {
+  redan_hook head{};
+  std::vector<SentArg> args;
+};
+
+SentHook parse_hook(event::Bytes record);
+
+/// A plan under construction; every method returns it again. Filters go to the selector that was begun last.
+class Plan {
+ public:
+  Plan(event::HookSection section, std::string symbol, std::string subsystem = "");
+
+  Plan& arg(int slot, redan_arg_type type, uint8_t index, uint8_t options = 0, uint8_t size = 0);
+  Plan& source(int slot, redan_arg_source source, uint16_t offset = 0);
+  Plan& size_slot(int slot, int from);
+  Plan& options(uint32_t options);
+  Plan& selector(redan_action action = REDAN_ACTION_POST, bool post = true);
+  redan_selector& last_selector() { return plan_.program.selectors[selector_]; }
+  Plan& only_me();
+  Plan& process(redan_field field, redan_op op, std::vector<uint64_t> values, uint8_t options = 0);
+  Plan& binary(redan_op op, std::vector<std::string> values, uint8_t options = 0);
+  Plan& number(int slot, redan_op op, std::vector<uint64_t> values, uint8_t options = 0,
+               redan_field field = REDAN_FIELD_VALUE);
+  Plan& range(int slot, std::vector<std::pair<uint64_t, uint64_t>> values, uint8_t options = 0);
+  Plan& text(int slot, redan_op op, std::vector<std::string> values, uint8_t options = 0);
+  Plan& address(int slot, redan_field field, std::vector<event::SetAddress> values, uint8_t options);
+  Plan& gained(int slot_old, int slot_new, uint8_t options = 0);
+  Plan& returned(redan_op op, std::vector<uint64_t> values, uint8_t options = 0);
+
+  event::HookPlan build() const { return plan_; }
+
+ private:
+  redan_filter& add(redan_filter* list, size_t most);
+  redan_filter numbers(redan_field field, redan_op op, const std::vector<uint64_t>& values, uint8_t options);
+  uint16_t put_texts(redan_op op, const std::vector<std::string>& values);
+
+  event::HookPlan plan_;
+  int selector_ = -1;
+  uint16_t sets_ = 1;
+};
+
+/// The sensor, loaded but not attached, so that the ring holds what hooks send and nothing else.
+class Stage {
+ public:
+  explicit Stage(uint64_t ring_bytes = 1u << 20);
+
+  kernel::BpfKernel& sensor() { return *kernel_; }
+  kernel::HookLoader& loader() { return *loader_; }
+  std::unique_ptr<kernel::LoadedHook> load(const Plan& plan) { return must(loader_->load(plan.build())); }
+
+  /// What has been sent since the last call.
+  std::vector<SentHook> records();
+
+  /// Attaches the plan's hook, does the deed, detaches, and returns what was sent.
+  std::vector<SentHook> watch(const Plan& plan, const std::function<void()>& deed);
+
+  /// The counters of the last watch().
+  redan_hook_counters counted{};
+  kernel::HookFacts facts{};
+
+ private:
+  std::unique_ptr<kernel::BpfKernel> kernel_;
+  std::unique_ptr<kernel::HookLoader> loader_;
+};
+
+/// Opens and closes a file for reading.
+void open_file(const std::string& path);
+/// A folder that goes with the test.
+class ScratchFolder {
+ public:
+  ScratchFolder();
+  ~ScratchFolder();
+  const std::string& path() const { return path_; }
+  std::string file(const std::string& name) const;
+
+ private:
+  std::string path_;
+};
+
+}  // namespace redan::test
