@@ -54,7 +54,7 @@ struct TextView {
 };
 
 using FrameView =
-    std::variant<ExecView, ForkView, ExitView, TextView, ClockFrame, CountersFrame, redan_record>;
+    std::variant<ExecView, ForkView, ExitView, HookView, TextView, ClockFrame, CountersFrame, redan_record>;
 
 /// Nothing if the bytes are not a whole, known frame. Bytes behind what a record says it holds are ignored (slack).
 std::optional<FrameView> decode(Bytes frame);
