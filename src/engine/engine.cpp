@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/engine.h"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <optional>
 
 #include "base/path.h"
 #include "engine/exec_image.h"
+#include "event/hook_facts.h"
 
 namespace redan::engine {
 
@@ -41,6 +43,15 @@ ImageKey key_of(const redan_image& image) {
 
 ImageKey key_of(const redan_record& hdr) { return {.tgid = hdr.tgid, .time = hdr.image_time}; }
 
+/// A process of which nothing is known but its identity.
+ProcessRef unknown_process(const ImageKey& key) {
+  auto process = std::make_shared<Process>();
+  process->key = key;
+  process->flags = event::kFlagMiss;
+  process->start_time = key.time;
+  return process;
+}
+
 /// How each of the sensor's loss counters is called in notices, by enum redan_loss.
 struct LossName {
   std::string_view cause;
@@ -66,11 +77,7 @@ void Engine::handle(event::Bytes bytes, std::vector<Event>& out) {
   const auto frame = event::decode(bytes);
   if (!frame) {
     ++received_.malformed;
-    Notice lost = notice(last_time_, "loss");
-    lost.fields.push_back({"cause", std::string("malformed_record")});
-    lost.fields.push_back({"count", uint64_t{1}});
-    out.push_back(std::move(lost));
-    return;
+    return on_malformed(out);
   }
   last_time_ = event::time_of(bytes);
   std::visit([&](const auto& view) { on(view, out); }, *frame);
@@ -196,13 +203,10 @@ void Engine::on(const event::ExitView& view, std::vector<Event>& out) {
   const bool kernel_thread = (exit.hdr.flags & REDAN_EXIT_KTHREAD) != 0;
   if (node == nullptr) {
     // Its start was lost, and no scan has seen it. Kept as dead, so that a scan under way does not bring it back.
-    auto process = std::make_shared<Process>();
-    process->key = key_of(exit.hdr);
-    process->flags = event::kFlagMiss;
-    process->start_time = exit.hdr.image_time;
-    node =
-        &tree_.insert({.process = std::move(process), .kernel_thread = kernel_thread, .process_start = exit.start_time},
-                      exit.hdr.time);
+    node = &tree_.insert({.process = unknown_process(key_of(exit.hdr)),
+                          .kernel_thread = kernel_thread,
+                          .process_start = exit.start_time},
+                         exit.hdr.time);
   }
   const ProcessRef process = node->process;
   tree_.mark_dead(process->key, exit.hdr.time, true);
@@ -216,16 +220,75 @@ void Engine::on(const event::ExitView& view, std::vector<Event>& out) {
                                    .code = exit.code});
 }
 
-void Engine::on(const event::TextView& view, std::vector<Event>& out) {
-  if (view.hdr.kind == event::kFrameStart) {
-    out.push_back(notice(view.hdr.time, "start", options_.start_notice));
-    if (!options_.gap_notice.empty()) out.push_back(notice(view.hdr.time, "loss", options_.gap_notice));
-    heartbeat_at_ = view.hdr.time + options_.heartbeat_ns;
-    insert_kernel(view.hdr.time, out);
+void Engine::on(const event::HookView& view, std::vector<Event>& out) {
+  ++received_.hook;
+  const redan_hook& record = view.fixed;
+  const auto hook = hooks_.find(record.id);
+  if (hook == hooks_.end()) {
+    Notice lost = notice(record.hdr.time, "loss");
+    lost.fields.push_back({"cause", std::string("unknown_hook")});
+    lost.fields.push_back({"hook", uint64_t{record.id}});
+    lost.fields.push_back({"count", uint64_t{1}});
+    out.push_back(std::move(lost));
     return;
   }
+  const bool owned = record.owner.tgid != 0;
+  const redan_image caller{.time = record.hdr.image_time, .tgid = record.hdr.tgid, .flags = 0};
+  const ImageKey key = key_of(owned ? record.owner : caller);
+  const Node* node = find_acting(key);
+  ProcessRef process = node != nullptr ? node->process : unknown_process(key);
+  ProcessRef parent = process_at(process->parent);
+  event::HookEvent event{.time = at(record.hdr.time),
+                         .process = std::move(process),
+                         .parent = parent,
+                         .ancestors = ancestors_of(parent),
+                         .tid = owned ? record.owner_tid : record.hdr.tid,
+                         .hook = hook->second,
+                         .selector = record.selector,
+                         .action = record.action,
+                         .return_action = record.return_action,
+                         .args = {}};
+  event.args.reserve(hook->second->args.size());
+  for (const event::HookArg& arg : hook->second->args) {
+    const auto args = view.args();
+    const auto found = std::ranges::find(args, arg.slot, [](const event::ArgView& a) { return a.fixed.slot; });
+    event.args.push_back(found != args.end() ? event::arg_value(*found) : event::ArgValue());
+  }
+  out.push_back(std::move(event));
+}
+
+void Engine::on(const event::TextView& view, std::vector<Event>& out) {
+  switch (view.hdr.kind) {
+    case event::kFrameStart: return on_start(view.hdr.time, out);
+    case event::kFrameHook: return on_hook_facts(view, out);
+    default: return on_users(view.text);
+  }
+}
+
+void Engine::on_start(uint64_t now, std::vector<Event>& out) {
+  out.push_back(notice(now, "start", options_.start_notice));
+  if (!options_.gap_notice.empty()) out.push_back(notice(now, "loss", options_.gap_notice));
+  heartbeat_at_ = now + options_.heartbeat_ns;
+  insert_kernel(now, out);
+}
+
+void Engine::on_hook_facts(const event::TextView& view, std::vector<Event>& out) {
+  std::optional<event::HookInfo> hook = event::parse_hook(event::parse_facts(view.text));
+  if (!hook) return on_malformed(out);
+  const uint32_t id = hook->id;
+  hooks_.insert_or_assign(id, std::make_shared<const event::HookInfo>(std::move(*hook)));
+}
+
+void Engine::on_malformed(std::vector<Event>& out) {
+  Notice lost = notice(last_time_, "loss");
+  lost.fields.push_back({"cause", std::string("malformed_record")});
+  lost.fields.push_back({"count", uint64_t{1}});
+  out.push_back(std::move(lost));
+}
+
+void Engine::on_users(std::string_view text) {
   user_names_.clear();
-  for (std::string_view rest = view.text; !rest.empty();) {
+  for (std::string_view rest = text; !rest.empty();) {
     const size_t end = rest.find('\n');
     const std::string_view line = rest.substr(0, end);
     rest.remove_prefix(end == std::string_view::npos ? rest.size() : end + 1);
@@ -367,6 +430,15 @@ Node* Engine::find_running(const ImageKey& key, uint64_t process_start) {
   Node* latest = tree_.latest(key.tgid);
   if (latest == nullptr || !is_of_process(*latest, process_start)) return node;
   return latest->alive || latest->process->key.time > key.time ? latest : node;
+}
+
+Node* Engine::find_acting(const ImageKey& key) {
+  Node* node = find_image(key);
+  if (node != nullptr && (node->alive || node->ended)) return node;
+  // The sensor may know an older image than the tree (see find_running), but not a newer one: what the record names in that
+  // case is an image whose exec was lost, and the one before it did not do this.
+  Node* latest = tree_.latest(key.tgid);
+  return latest != nullptr && latest->process->key.time > key.time ? latest : node;
 }
 
 ProcessRef Engine::process_at(const ImageKey& key) {

@@ -3,6 +3,7 @@
 // The engine: frames in, events out. Owns the process tree and the order of work.
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -19,7 +20,7 @@ namespace redan::engine {
 /// What decides, beside the frames, which events come out. A recording carries all of it in its start frame.
 struct EngineOptions {
   ProcessTree::Options tree;
-  bool ancestors = false;                  ///< exec and exit events carry the chain of ancestors
+  bool ancestors = false;                  ///< events carry the chain of ancestors
   uint64_t heartbeat_ns = 60'000'000'000;  ///< 0: no heartbeats
   redan_namespaces host_namespaces{};      ///< those of pid 1
   event::Facts start_notice;               ///< fields of the notice `start`, in this order
@@ -42,13 +43,14 @@ class Engine {
 
  private:
   struct Received {
-    uint64_t exec = 0, fork = 0, exit = 0, malformed = 0;
-    uint64_t total() const { return exec + fork + exit + malformed; }
+    uint64_t exec = 0, fork = 0, exit = 0, hook = 0, malformed = 0;
+    uint64_t total() const { return exec + fork + exit + hook + malformed; }
   };
 
   void on(const event::ExecView& view, std::vector<event::Event>& out);
   void on(const event::ForkView& view, std::vector<event::Event>& out);
   void on(const event::ExitView& view, std::vector<event::Event>& out);
+  void on(const event::HookView& view, std::vector<event::Event>& out);
   void on(const event::TextView& view, std::vector<event::Event>& out);
   void on(const event::ClockFrame& frame, std::vector<event::Event>& out);
   void on(const event::CountersFrame& frame, std::vector<event::Event>& out);
@@ -56,6 +58,10 @@ class Engine {
 
   void on_exec(const event::ExecView& view, std::vector<event::Event>& out);
   void on_scanned_process(const event::ExecView& view, std::vector<event::Event>& out);
+  void on_start(uint64_t now, std::vector<event::Event>& out);
+  void on_users(std::string_view text);
+  void on_hook_facts(const event::TextView& view, std::vector<event::Event>& out);
+  void on_malformed(std::vector<event::Event>& out);
   void on_scan_end(uint64_t now, std::vector<event::Event>& out);
   void report_losses(const event::CountersFrame& frame, std::vector<event::Event>& out);
   void insert_kernel(uint64_t now, std::vector<event::Event>& out);
@@ -68,6 +74,8 @@ class Engine {
   /// What the process with that start runs, by an image that the sensor knows of it: an image whose record was lost is not in
   /// the tree, and without task storage the sensor knows the first image alone.
   Node* find_running(const ImageKey& key, uint64_t process_start);
+  /// What the process ran when it made a record of that image; null if the tree does not know.
+  Node* find_acting(const ImageKey& key);
   ProcessRef process_at(const ImageKey& key);
   std::vector<ProcessRef> ancestors_of(const ProcessRef& parent);
   event::EventTime at(uint64_t boot_ns) const { return {.boot_ns = boot_ns, .wall_offset_ns = wall_offset_ns_}; }
@@ -78,6 +86,7 @@ class Engine {
   int64_t wall_offset_ns_;
   ProcessTree tree_;
   std::unordered_map<uint32_t, std::string> user_names_;
+  std::unordered_map<uint32_t, std::shared_ptr<const event::HookInfo>> hooks_;  ///< by id
   Received received_;
   redan_counters counters_{};
   ProcessTree::Evictions reported_evictions_;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "event/decode.h"
 
+#include <algorithm>
 #include <array>
 #include <cstring>
 
@@ -45,6 +46,61 @@ std::optional<FrameView> decode_exec(Bytes frame) {
   return view;
 }
 
+/// The lengths that the bytes of an argument may have.
+struct ArgLength {
+  uint32_t least = 0;
+  uint32_t most = 0;
+};
+
+/// By enum redan_arg_type; numbers are eight bytes.
+constexpr std::array<ArgLength, REDAN_ARG_TYPE_COUNT> kArgLengths = [] {
+  std::array<ArgLength, REDAN_ARG_TYPE_COUNT> lengths{};
+  lengths.fill({sizeof(__u64), sizeof(__u64)});
+  for (const auto type :
+       {REDAN_ARG_STRING, REDAN_ARG_FILENAME, REDAN_ARG_FILE, REDAN_ARG_PATH, REDAN_ARG_DENTRY, REDAN_ARG_FD,
+        REDAN_ARG_KIOCB, REDAN_ARG_BINPRM, REDAN_ARG_SOCKADDR_UN, REDAN_ARG_NET_DEVICE, REDAN_ARG_DATA_LOC})
+    lengths[type] = {0, REDAN_TEXT_MAX};
+  for (const auto type : {REDAN_ARG_BYTES, REDAN_ARG_IOVEC, REDAN_ARG_IOV_ITER, REDAN_ARG_ARRAY})
+    lengths[type] = {0, UINT32_MAX};  // a policy says how many
+  for (const auto type : {REDAN_ARG_SOCK, REDAN_ARG_SOCKET, REDAN_ARG_SKB, REDAN_ARG_SOCKADDR})
+    lengths[type] = {sizeof(redan_arg_socket), sizeof(redan_arg_socket)};
+  for (const auto type : {REDAN_ARG_BPF_ATTR, REDAN_ARG_BPF_PROG, REDAN_ARG_BPF_MAP})
+    lengths[type] = {sizeof(redan_arg_bpf), sizeof(redan_arg_bpf)};
+  for (const auto type : {REDAN_ARG_MODULE, REDAN_ARG_LOAD_INFO})
+    lengths[type] = {sizeof(redan_arg_module), sizeof(redan_arg_module)};
+  lengths[REDAN_ARG_CRED] = {sizeof(redan_arg_cred), sizeof(redan_arg_cred)};
+  lengths[REDAN_ARG_USER_NS] = {sizeof(redan_arg_user_ns), sizeof(redan_arg_user_ns)};
+  lengths[REDAN_ARG_PERF_EVENT] = {sizeof(redan_arg_perf), sizeof(redan_arg_perf)};
+  return lengths;
+}();
+
+/// Takes an argument off `rest`, and the bytes up to the next multiple of eight, which the last argument may lack.
+bool take_arg(Bytes& rest, ArgView& to) {
+  const auto fixed = fixed_part<redan_arg>(rest);
+  if (!fixed || fixed->type == REDAN_ARG_NONE || fixed->type >= REDAN_ARG_TYPE_COUNT) return false;
+  rest = rest.subspan(sizeof(redan_arg));
+  const ArgLength& length = kArgLengths[fixed->type];
+  const bool readable = (fixed->flags & REDAN_ARG_UNREADABLE) == 0;
+  if (readable && (fixed->len < length.least || fixed->len > length.most)) return false;
+  to.fixed = *fixed;
+  if (!Strings(rest).take(fixed->len, UINT32_MAX, to.content)) return false;
+  rest = rest.subspan(std::min<size_t>(rest.size(), (size_t{fixed->len} + 7) / 8 * 8));
+  return true;
+}
+
+std::optional<FrameView> decode_hook(Bytes frame) {
+  const auto fixed = fixed_part<redan_hook>(frame);
+  if (!fixed || fixed->count > REDAN_HOOK_SLOTS || fixed->args_len > frame.size() - sizeof(redan_hook)) {
+    return std::nullopt;
+  }
+  HookView view{.fixed = *fixed, .slots = {}};
+  Bytes rest = frame.subspan(sizeof(redan_hook), fixed->args_len);
+  for (uint8_t i = 0; i < fixed->count; ++i) {
+    if (!take_arg(rest, view.slots[i])) return std::nullopt;
+  }
+  return view;
+}
+
 std::optional<FrameView> decode_text(Bytes frame) {
   const auto fixed = fixed_part<TextFrame>(frame);
   if (!fixed) return std::nullopt;
@@ -69,6 +125,7 @@ constexpr std::array kRows = {
     Row{REDAN_KIND_EXEC, decode_exec},
     Row{REDAN_KIND_FORK, decode_fixed<ForkView, redan_fork>},
     Row{REDAN_KIND_EXIT, decode_fixed<ExitView, redan_exit>},
+    Row{REDAN_KIND_HOOK, decode_hook},
     Row{kFrameStart, decode_text},
     Row{kFrameReady, decode_fixed<redan_record, redan_record>},
     Row{kFrameClock, decode_fixed<ClockFrame, ClockFrame>},
@@ -78,6 +135,7 @@ constexpr std::array kRows = {
     Row{kFrameScanBegin, decode_fixed<redan_record, redan_record>},
     Row{kFrameScanEnd, decode_fixed<redan_record, redan_record>},
     Row{kFrameStop, decode_fixed<CountersFrame, CountersFrame>},
+    Row{kFrameHook, decode_text},
 };
 
 }  // namespace

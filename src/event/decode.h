@@ -2,11 +2,15 @@
 #pragma once
 // From the bytes of a frame to typed views. The one place that looks at lengths: behind it nothing is checked again.
 
+#include <array>
+#include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <variant>
 
+#include "abi/hook.h"
 #include "abi/record.h"
 #include "event/frame.h"
 
@@ -31,12 +35,26 @@ struct ExitView {
   redan_exit fixed;
 };
 
+/// An argument of a hook. Its length is one that its type can have; if it was unreadable, any.
+struct ArgView {
+  redan_arg fixed;
+  std::string_view content;  ///< raw bytes, not aligned
+};
+
+struct HookView {
+  redan_hook fixed;
+  std::array<ArgView, REDAN_HOOK_SLOTS> slots;  ///< the first fixed.count are meant
+
+  std::span<const ArgView> args() const { return std::span(slots).first(fixed.count); }
+};
+
 struct TextView {
   redan_record hdr;
   std::string_view text;
 };
 
-using FrameView = std::variant<ExecView, ForkView, ExitView, TextView, ClockFrame, CountersFrame, redan_record>;
+using FrameView =
+    std::variant<ExecView, ForkView, ExitView, HookView, TextView, ClockFrame, CountersFrame, redan_record>;
 
 /// Nothing if the bytes are not a whole, known frame. Bytes behind what a record says it holds are ignored (slack).
 std::optional<FrameView> decode(Bytes frame);

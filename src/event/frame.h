@@ -28,6 +28,7 @@ enum FrameKind : uint16_t {
   kFrameScanBegin = 0x106,  ///< redan_record: processes follow as exec records flagged REDAN_EXEC_BACKFILL
   kFrameScanEnd = 0x107,    ///< redan_record: those that did not come are gone
   kFrameStop = 0x108,       ///< CountersFrame: the last frame
+  kFrameHook = 0x109,       ///< TextFrame: facts that describe a policy hook, before its first record; see hook_facts()
 };
 
 struct ClockFrame {
@@ -47,7 +48,7 @@ struct TextFrame {
   uint32_t pad0;
 };
 
-/// "key=value" pairs of a start frame. Keys hold no '=' or LF; values hold no LF (they are written with "\n" and "\\").
+/// "key=value" pairs of a start or hook frame. Keys hold no '=' or LF; values hold no LF (they are written with "\n" and "\\").
 using Facts = std::vector<std::pair<std::string, std::string>>;
 
 std::string facts_text(const Facts& facts);

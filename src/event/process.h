@@ -10,6 +10,8 @@
 #include <vector>
 
 #include "abi/record.h"
+#include "event/arg_value.h"
+#include "event/hook.h"
 
 namespace redan::event {
 
@@ -85,7 +87,8 @@ struct EventTime {
   uint64_t boot_ns = 0;
   int64_t wall_offset_ns = 0;
 
-  int64_t wall_ns() const { return static_cast<int64_t>(boot_ns) + wall_offset_ns; }
+  /// Frames may hold any numbers: what is out of range wraps around.
+  int64_t wall_ns() const { return static_cast<int64_t>(boot_ns + static_cast<uint64_t>(wall_offset_ns)); }
 };
 
 /// An exec, or a process that was there before (flag procFS).
@@ -106,6 +109,20 @@ struct ProcessExit {
   uint32_t code = 0;  ///< as wait(2) reports it: status << 8 | core << 7 | signal
 };
 
+/// A hook of a policy matched.
+struct HookEvent {
+  EventTime time;
+  ProcessRef process;  ///< never null
+  ProcessRef parent;
+  std::vector<ProcessRef> ancestors;
+  uint32_t tid = 0;                      ///< the thread that called
+  std::shared_ptr<const HookInfo> hook;  ///< never null
+  uint8_t selector = 0;                  ///< number of the one that matched
+  uint8_t action = 0;                    ///< enum redan_action; 0: none was asked for
+  uint8_t return_action = 0;
+  std::vector<ArgValue> args;  ///< of hook->args: as many, in that order
+};
+
 /// A record of Redan's own: {"redan":{"kind":KIND, FIELDS…}}, the fields in the order given.
 struct Notice {
   struct Field {
@@ -118,6 +135,6 @@ struct Notice {
   std::vector<Field> fields;
 };
 
-using Event = std::variant<ProcessExec, ProcessExit, Notice>;
+using Event = std::variant<ProcessExec, ProcessExit, HookEvent, Notice>;
 
 }  // namespace redan::event

@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstddef>
+#include <cstdint>
 #include <string_view>
 #include <variant>
 
@@ -11,11 +12,24 @@
 
 namespace redan::exporting {
 
-/// Number of kinds: alternatives of event::Event. Event::index() is the kind.
-inline constexpr size_t kEventKinds = std::variant_size_v<event::Event>;
+/// Kinds of events: what their objects are called in lines.
+enum EventKind : uint8_t { kExec, kExit, kKprobe, kTracepoint, kLsm, kOwn, kEventKinds };
 
 /// The key of each kind in a line.
-inline constexpr std::array<std::string_view, kEventKinds> kEventKeys = {"process_exec", "process_exit", "redan"};
+inline constexpr std::array<std::string_view, kEventKinds> kEventKeys = {
+    "process_exec", "process_exit", "process_kprobe", "process_tracepoint", "process_lsm", "redan"};
+
+/// The kind of a hook's events, by event::HookSection.
+inline constexpr std::array<EventKind, 5> kHookKinds = {kKprobe, kKprobe, kTracepoint, kTracepoint, kLsm};
+static_assert(kHookKinds.size() == static_cast<size_t>(event::HookSection::kLsmHooks) + 1);
+
+inline EventKind kind_of(const event::ProcessExec&) { return kExec; }
+inline EventKind kind_of(const event::ProcessExit&) { return kExit; }
+inline EventKind kind_of(const event::HookEvent& hook) { return kHookKinds[static_cast<size_t>(hook.hook->section)]; }
+inline EventKind kind_of(const event::Notice&) { return kOwn; }
+inline EventKind kind_of(const event::Event& event) {
+  return std::visit([](const auto& alternative) { return kind_of(alternative); }, event);
+}
 
 /// When it happened.
 inline const event::EventTime& time_of(const event::Event& event) {

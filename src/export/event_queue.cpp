@@ -36,11 +36,11 @@ bool EventQueue::has_room_for(const event::Event& event) const {
 }
 
 void EventQueue::drop(const event::Event& event) {
-  ++dropped_[event.index()];
+  ++dropped_[kind_of(event)];
   if (closed_) return;
   if (gap_.empty()) gap_.first = time_of(event);
   gap_.last = time_of(event);
-  ++gap_.events[event.index()];
+  ++gap_.events[kind_of(event)];
 }
 
 /// A chunk at the end of the queue, behind the gap.
@@ -70,7 +70,7 @@ void EventQueue::close() {
   closed_ = true;
   gap_ = Loss{};
   for (const EventChunk& chunk : chunks_) {
-    for (const event::Event& event : chunk.events) ++dropped_[event.index()];
+    for (const event::Event& event : chunk.events) ++dropped_[kind_of(event)];
     held_ -= chunk.events.size();
   }
   chunks_.clear();

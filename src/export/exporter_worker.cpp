@@ -175,7 +175,7 @@ bool Exporter::Worker::write_chunk(EventChunk& chunk) {
 
 void Exporter::Worker::encode(const event::Event& event) {
   encoder_.append(event, text_);
-  lines_.push_back(static_cast<uint8_t>(event.index()));
+  lines_.push_back(kind_of(event));
 }
 
 /// Writes text_, however long that takes; false if it is time to end.

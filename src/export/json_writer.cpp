@@ -6,6 +6,7 @@
 #include <bit>
 #include <cstdint>
 
+#include "base/base64.h"
 #include "base/utf8.h"
 
 namespace redan::exporting {
@@ -76,6 +77,11 @@ void JsonWriter::flush() {
 void JsonWriter::put_long(std::string_view text) {
   flush();
   out_.append(text);
+}
+
+void JsonWriter::put_base64(std::string_view bytes) {
+  flush();
+  append_base64(out_, bytes);
 }
 
 void JsonWriter::put_escaped(std::string_view text) { put_escaped_as<Nul::kEscaped>(text); }

@@ -4,9 +4,11 @@
 
 #include <concepts>
 #include <cstddef>
+#include <cstdint>
 #include <cstring>
 #include <string>
 #include <string_view>
+#include <type_traits>
 
 #include "export/decimal.h"
 
@@ -51,6 +53,22 @@ class JsonWriter {
     reserve(kMaxDigits);
     cursor_ = write_decimal(cursor_, number);
   }
+
+  template <std::signed_integral T>
+  void put(T number) {
+    const auto magnitude = static_cast<std::make_unsigned_t<T>>(number);
+    if (number < 0) put('-');
+    put(number < 0 ? static_cast<std::make_unsigned_t<T>>(0 - magnitude) : magnitude);
+  }
+
+  /// Puts all 16 hexadecimal digits.
+  void put_hex(uint64_t number) {
+    reserve(16);
+    for (int shift = 60; shift >= 0; shift -= 4) *cursor_++ = "0123456789abcdef"[number >> shift & 0xf];
+  }
+
+  /// Puts bytes as base64, without quotes.
+  void put_base64(std::string_view bytes);
 
   /// Puts the inside of a JSON string: `"`, `\` and control characters escaped, runs of invalid UTF-8 replaced by
   /// U+FFFD.

@@ -5,69 +5,17 @@
 #include <array>
 #include <bit>
 #include <cassert>
+#include <climits>
 #include <cstring>
 #include <iterator>
 #include <utility>
 
+#include "export/credentials_json.h"
 #include "export/json_words.h"
 #include "export/json_writer.h"
 
 namespace redan::exporting {
 namespace {
-
-// --- lists of words -------------------------------------------------------------------------------------------------
-
-constexpr size_t kMaskBits = 64;
-
-constexpr size_t digits(size_t number) { return number < 10 ? 1 : 2; }
-
-constexpr size_t capability_list_size() {
-  size_t size = 0;
-  for (size_t i = 0; i < kMaskBits; ++i)
-    size += (i < kCapabilities.size() ? kCapabilities[i].size() + 2 : digits(i)) + 1;
-  return size;
-}
-
-/// The list of all capabilities, each followed by a comma: names in quotes, numbers where there is no name. A run of
-/// capabilities in a set is one piece of it, and the sets that matter (all of them, or a container's few) have few
-/// runs.
-struct CapabilityList {
-  std::array<char, capability_list_size()> text{};
-  std::array<uint16_t, kMaskBits + 1> start{};  // of each capability in `text`, and the end
-
-  constexpr CapabilityList() {
-    size_t at = 0;
-    const auto add = [&](char c) { text[at++] = c; };
-    for (size_t i = 0; i < kMaskBits; ++i) {
-      start[i] = static_cast<uint16_t>(at);
-      if (i < kCapabilities.size()) {
-        add('"');
-        for (const char c : kCapabilities[i]) add(c);
-        add('"');
-      } else {
-        add(static_cast<char>('0' + i / 10));
-        add(static_cast<char>('0' + i % 10));
-      }
-      add(',');
-    }
-    start[kMaskBits] = static_cast<uint16_t>(at);
-  }
-};
-constexpr CapabilityList kCapabilityList;
-
-void put_capabilities(uint64_t mask, JsonWriter& out) {
-  char open = '[';
-  while (mask != 0) {
-    const int first = std::countr_zero(mask);
-    const int end = first + std::countr_one(mask >> first);
-    const size_t from = kCapabilityList.start[static_cast<size_t>(first)];
-    const size_t to = kCapabilityList.start[static_cast<size_t>(end)];
-    out.put(std::exchange(open, ','));
-    out.put(std::string_view(kCapabilityList.text.data() + from, to - from - 1));
-    mask = end == kMaskBits ? 0 : mask >> end << end;
-  }
-  out.put(']');
-}
 
 /// Takes the first of NUL-terminated strings (the NUL of the last may be missing) off `rest`, which is not empty.
 std::string_view take_string(std::string_view& rest) {
@@ -145,9 +93,9 @@ bool encode_flags(const ProcessJson&, const ProcessView& view, JsonWriter& out) 
 }
 
 bool encode_start_time(const ProcessJson&, const ProcessView& view, JsonWriter& out) {
-  const int64_t wall_ns = static_cast<int64_t>(view.process.start_time) + view.wall_offset_ns;
+  const event::EventTime start{.boot_ns = view.process.start_time, .wall_offset_ns = view.wall_offset_ns};
   out.put('"');
-  out.commit(view.timestamp.write(wall_ns, out.reserve(TimestampText::kMaxSize)));
+  out.commit(view.timestamp.write(start.wall_ns(), out.reserve(TimestampText::kMaxSize)));
   out.put('"');
   return true;
 }
@@ -171,19 +119,7 @@ bool encode_parent_exec_id(const ProcessJson& self, const ProcessView& view, Jso
 }
 
 bool encode_cap(const ProcessJson&, const ProcessView& view, JsonWriter& out) {
-  const redan_credentials& cred = view.image->cred;
-  char open = '{';
-  const auto put_set = [&](std::string_view key, uint64_t mask) {
-    if (mask == 0) return;
-    out.put(std::exchange(open, ','));
-    out.put(key);
-    put_capabilities(mask, out);
-  };
-  put_set(R"("permitted":)", cred.permitted);
-  put_set(R"("effective":)", cred.effective);
-  put_set(R"("inheritable":)", cred.inheritable);
-  if (open == '{') out.put('{');  // a set message without a set field
-  out.put('}');
+  put_capability_sets(view.image->cred, out);
   return true;
 }
 
@@ -216,25 +152,7 @@ bool encode_ns(const ProcessJson& self, const ProcessView& view, JsonWriter& out
 }
 
 bool encode_process_credentials(const ProcessJson&, const ProcessView& view, JsonWriter& out) {
-  const redan_credentials& cred = view.image->cred;
-  char open = '{';
-  for (const CredentialWord& word : kCredentials) {
-    out.put(std::exchange(open, ','));
-    out.put('"');
-    out.put(word.name);
-    out.put("\":");
-    out.put(cred.*word.id);
-  }
-  if (cred.securebits != 0) {
-    char open_list = '[';
-    for (const BitWord& bit : kSecureBits) {
-      if ((cred.securebits & bit.bit) == 0) continue;
-      if (open_list == '[') out.put(R"(,"securebits":)");
-      out.put(std::exchange(open_list, ','));
-      out.put_string(bit.word);
-    }
-    if (open_list == ',') out.put(']');
-  }
+  put_credential_members(view.image->cred, out);
   out.put('}');
   return true;
 }
@@ -346,6 +264,8 @@ struct ProcessField {
 
 namespace {
 
+constexpr unsigned kTidField = 16;
+
 /// All fields of message Process in proto order, which is the order in which they are written.
 constexpr ProcessField kProcessFields[] = {
     {1, "exec_id", kNeedsNothing, encode_exec_id},
@@ -363,7 +283,7 @@ constexpr ProcessField kProcessFields[] = {
     {13, "refcnt", kNeedsNothing, nullptr},  // upstream's debugging aid
     {14, "cap", kNeedsImage | kNeedsCredentials, encode_cap},
     {15, "ns", kNeedsImage | kNeedsNamespaces, encode_ns},
-    {16, "tid", kNeedsNothing, encode_pid},  // that of the process in every event of this issue
+    {kTidField, "tid", kNeedsNothing, nullptr},  // written by append()
     {17, "process_credentials", kNeedsImage | kNeedsCredentials, encode_process_credentials},
     {18, "binary_properties", kNeedsCredentials, encode_binary_properties},
     {19, "user", kNeedsImage, encode_user},
@@ -380,17 +300,21 @@ ProcessJson::ProcessJson(std::string_view node_name, ProcessJsonOptions options)
   if (options_.credentials) available |= kNeedsCredentials;
   if (options_.namespaces) available |= kNeedsNamespaces;
   if (options_.environment) available |= kNeedsEnvironment;
-  keys_ = keys_for(available);
-  keys_without_image_ = keys_for(available & ~kNeedsImage);
+  for (const bool with_image : {false, true}) {
+    const unsigned there = with_image ? available : available & ~kNeedsImage;
+    before_tid_[with_image] = keys_for(there, 0, kTidField);
+    after_tid_[with_image] = keys_for(there, kTidField, UINT_MAX);
+  }
 
   JsonWriter writer(host_namespaces_text_);
   put_namespaces(options_.host_namespaces, options_.host_namespaces, writer);
   writer.finish();
 }
 
-std::vector<ProcessJson::Key> ProcessJson::keys_for(unsigned available) {
+std::vector<ProcessJson::Key> ProcessJson::keys_for(unsigned available, unsigned above, unsigned below) {
   std::vector<Key> keys;
   for (const ProcessField& field : kProcessFields) {
+    if (field.number <= above || field.number >= below) continue;
     if (field.encode == nullptr || (field.needs & ~available) != 0) continue;
     const std::string text = '"' + std::string(field.name) + "\":";
     assert(text.size() <= kKeySize);
@@ -408,9 +332,25 @@ void ProcessJson::append_exec_id(const event::ImageKey& key, JsonWriter& out) co
   out.put('"');
 }
 
-void ProcessJson::append(const ProcessView& view, JsonWriter& out) const {
-  char open = '{';
-  for (const Key& key : view.image != nullptr ? keys_ : keys_without_image_) {
+void ProcessJson::append(const ProcessView& view, uint32_t tid, JsonWriter& out) const {
+  append_before_tid(view, out);
+  out.put(tid);
+  append_after_tid(view, out);
+}
+
+void ProcessJson::append_before_tid(const ProcessView& view, JsonWriter& out) const {
+  append_fields(before_tid_[view.image != nullptr], '{', view, out);
+  out.put(R"(,"tid":)");
+}
+
+void ProcessJson::append_after_tid(const ProcessView& view, JsonWriter& out) const {
+  append_fields(after_tid_[view.image != nullptr], ',', view, out);
+  out.put('}');
+}
+
+void ProcessJson::append_fields(const std::vector<Key>& keys, char open, const ProcessView& view,
+                                JsonWriter& out) const {
+  for (const Key& key : keys) {
     char* const mark = out.reserve(1 + kKeySize);
     *mark = open;
     std::memcpy(mark + 1, key.text, kKeySize);
@@ -421,7 +361,6 @@ void ProcessJson::append(const ProcessView& view, JsonWriter& out) const {
       out.rewind(mark);
     }
   }
-  out.put('}');
 }
 
 std::string_view container_id(std::string_view cgroup_name) {

@@ -2,6 +2,8 @@
 #pragma once
 // Message Process of the export format, as `process`, `parent` and in `ancestors`.
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -38,8 +40,13 @@ class ProcessJson {
  public:
   ProcessJson(std::string_view node_name, ProcessJsonOptions options);
 
-  /// Appends the object, braces included.
-  void append(const ProcessView& view, JsonWriter& out) const;
+  /// Appends the object, braces included. `tid` is the thread that an event is about.
+  void append(const ProcessView& view, uint32_t tid, JsonWriter& out) const;
+
+  /// The same in two pieces, between which the number of the thread belongs: it is all that differs between the events
+  /// of one process.
+  void append_before_tid(const ProcessView& view, JsonWriter& out) const;
+  void append_after_tid(const ProcessView& view, JsonWriter& out) const;
 
   /// Appends the exec_id of an image, quotes included.
   void append_exec_id(const event::ImageKey& key, JsonWriter& out) const;
@@ -66,13 +73,16 @@ class ProcessJson {
     Encode encode;
   };
 
-  static std::vector<Key> keys_for(unsigned available);
+  /// Those of the fields with numbers between `above` and `below` that can be written.
+  static std::vector<Key> keys_for(unsigned available, unsigned above, unsigned below);
+
+  void append_fields(const std::vector<Key>& keys, char open, const ProcessView& view, JsonWriter& out) const;
 
   ExecIdText exec_id_;
   ProcessJsonOptions options_;
   std::string host_namespaces_text_;
-  std::vector<Key> keys_;  // of a process with an image
-  std::vector<Key> keys_without_image_;
+  std::array<std::vector<Key>, 2> before_tid_;  // of a process without an image, and with one
+  std::array<std::vector<Key>, 2> after_tid_;
 };
 
 /// The container id in the name of a process's cgroup, 31 characters of it as upstream; empty if it is not a

@@ -11,21 +11,32 @@ ProcessTextCache::ProcessTextCache(ProcessJson json) : json_(std::move(json)), e
 
 void ProcessTextCache::append(const event::ProcessRef& process, const event::EventTime& time, TimestampText& timestamp,
                               JsonWriter& out) {
+  append(process, process->key.tgid, time, timestamp, out);
+}
+
+void ProcessTextCache::append(const event::ProcessRef& process, uint32_t tid, const event::EventTime& time,
+                              TimestampText& timestamp, JsonWriter& out) {
   Entry& entry = entries_[index_of(process.get())];
   if (entry.process != process || entry.wall_offset_ns != time.wall_offset_ns) {
     entry.text.clear();
+    const ProcessView view{.process = *process,
+                           .image = process->image.get(),
+                           .properties = nullptr,
+                           .wall_offset_ns = time.wall_offset_ns,
+                           .timestamp = timestamp};
     JsonWriter writer(entry.text);
-    json_.append({.process = *process,
-                  .image = process->image.get(),
-                  .properties = nullptr,
-                  .wall_offset_ns = time.wall_offset_ns,
-                  .timestamp = timestamp},
-                 writer);
+    json_.append_before_tid(view, writer);
+    writer.finish();
+    entry.tid_at = entry.text.size();
+    json_.append_after_tid(view, writer);
     writer.finish();
     entry.process = process;
     entry.wall_offset_ns = time.wall_offset_ns;
   }
-  out.put(std::string_view(entry.text));
+  const std::string_view text = entry.text;
+  out.put(text.substr(0, entry.tid_at));
+  out.put(tid);
+  out.put(text.substr(entry.tid_at));
   if (entry.text.size() > kMaxTextSize) entry = Entry{};
 }
 
@@ -37,7 +48,7 @@ void ProcessTextCache::append(const event::ProcessRef& process, const event::Bin
                 .properties = &properties,
                 .wall_offset_ns = time.wall_offset_ns,
                 .timestamp = timestamp},
-               out);
+               process->key.tgid, out);
 }
 
 size_t ProcessTextCache::index_of(const event::Process* process) {

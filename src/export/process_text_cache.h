@@ -24,8 +24,12 @@ class ProcessTextCache {
 
   const ProcessJson& json() const { return json_; }
 
-  /// Appends the text of `process` in an event with this time.
+  /// Appends the text of `process` in an event with this time, as the leader's.
   void append(const event::ProcessRef& process, const event::EventTime& time, TimestampText& timestamp,
+              JsonWriter& out);
+
+  /// The same in an event of one of its threads.
+  void append(const event::ProcessRef& process, uint32_t tid, const event::EventTime& time, TimestampText& timestamp,
               JsonWriter& out);
 
   /// The same for the process of an exec. What is special about one is not kept.
@@ -39,7 +43,8 @@ class ProcessTextCache {
   struct Entry {
     event::ProcessRef process;
     int64_t wall_offset_ns = 0;  // the start time depends on it
-    std::string text;
+    std::string text;            // without the number of the thread
+    size_t tid_at = 0;           // where that belongs
   };
 
   static size_t index_of(const event::Process* process);

@@ -2,7 +2,8 @@
 // Any bytes as a sequence of frames, through decoder, engine and encoder: no crash, no hang, no leak, every event one line.
 //
 // Input: one byte of options, then frames, each behind its length (16 bits, little-endian, cut to what is left). The engine keeps
-// its state from frame to frame, so the tree is fuzzed with the decoder.
+// its state from frame to frame, so the tree is fuzzed with the decoder. It knows hook n for section n, and each shows its
+// slots as arguments of all types.
 
 #include <algorithm>
 #include <cstddef>
@@ -10,10 +11,13 @@
 #include <cstdlib>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "engine/engine.h"
 #include "event/decode.h"
+#include "event/frame.h"
+#include "event/hook_facts.h"
 #include "export/json.h"
 
 namespace {
@@ -31,6 +35,32 @@ struct Options {
   bool ancestors;
   bool all_fields;
 };
+
+/// The frames that tell of the hooks.
+std::vector<std::vector<std::byte>> hook_frames() {
+  using redan::event::ArgType;
+  using redan::event::HookSection;
+  std::vector<std::vector<std::byte>> frames;
+  for (size_t section = 0; section <= static_cast<size_t>(HookSection::kLsmHooks); ++section) {
+    redan::event::HookInfo hook;
+    hook.id = static_cast<uint32_t>(section);
+    hook.section = static_cast<HookSection>(section);
+    hook.name = hook.subsystem = hook.policy = hook.message = "a \"name\"";
+    hook.tags = {"one", "two"};
+    for (size_t type = 0; type <= static_cast<size_t>(ArgType::kNop); ++type) {
+      redan::event::HookArg arg;
+      arg.slot = static_cast<uint8_t>((type + section) % REDAN_HOOK_SLOTS);
+      arg.type = static_cast<ArgType>(type);
+      arg.label = type % 2 == 0 ? "label" : "";
+      arg.is_return = arg.slot == REDAN_HOOK_SLOT_RETURN;
+      arg.is_data = arg.slot == 1;
+      hook.args.push_back(std::move(arg));
+    }
+    frames.push_back(redan::event::text_frame(redan::event::kFrameHook, 0,
+                                              redan::event::facts_text(redan::event::hook_facts(hook))));
+  }
+  return frames;
+}
 
 /// The line of an event is one line, whatever the event holds.
 void check_line(const std::string& line) {
@@ -56,6 +86,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
 
   std::vector<Event> events;
   std::string line;
+  static const auto hooks = hook_frames();
+  for (const auto& hook : hooks) engine.handle(hook, events);
   for (Bytes rest = std::as_bytes(std::span(data, size)).subspan(1); rest.size() >= kLengthSize;) {
     const size_t wanted = std::to_integer<size_t>(rest[0]) | std::to_integer<size_t>(rest[1]) << 8;
     rest = rest.subspan(kLengthSize);

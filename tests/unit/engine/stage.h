@@ -61,6 +61,12 @@ struct EventText {
   std::string operator()(const event::ProcessExit& exit) const {
     return "exit " + text_of(exit.process) + " of " + text_of(exit.parent) + ':' + flag_text(exit.process->flags);
   }
+  /// "hook 100@106000/101 of 1@1000: execve, NAME 2 args, action 1"
+  std::string operator()(const event::HookEvent& hook) const {
+    return "hook " + text_of(hook.process) + '/' + std::to_string(hook.tid) + " of " + text_of(hook.parent) + ':' +
+           flag_text(hook.process->flags) + ", " + hook.hook->name + ' ' + std::to_string(hook.args.size()) +
+           " args, action " + std::to_string(hook.action);
+  }
   std::string operator()(const event::Notice& notice) const {
     std::string text = notice.kind;
     for (const auto& field : notice.fields) text += ' ' + field.name + '=' + std::visit(*this, field.value);

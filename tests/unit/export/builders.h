@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "event/process.h"
+#include "export/event_queue.h"
 #include "export/json.h"
 
 namespace redan::exporting {
@@ -47,6 +48,15 @@ inline event::ProcessExec exec_of(event::Process process) {
 
 inline event::ProcessExit exit_of(event::Process process, uint32_t code = 0) {
   return {.time = kTime, .process = share(std::move(process)), .code = code};
+}
+
+/// So many events of these kinds, and none of the others.
+inline KindCounts counts(uint64_t execs, uint64_t exits, uint64_t own) {
+  KindCounts counts{};
+  counts[kExec] = execs;
+  counts[kExit] = exits;
+  counts[kOwn] = own;
+  return counts;
 }
 
 /// The line of an event, with its line feed.

@@ -32,7 +32,7 @@ std::string text_of(const std::vector<EventChunk>& chunks) {
     if (!chunk.lost_before.empty()) {
       const Loss& loss = chunk.lost_before;
       text += "(" + std::to_string(loss.first.boot_ns) + "-" + std::to_string(loss.last.boot_ns) + ":";
-      for (const uint64_t count : loss.events) text += ' ' + std::to_string(count);
+      for (const EventKind kind : {kExec, kExit, kOwn}) text += ' ' + std::to_string(loss.events[kind]);
       text += ")";
     }
     for (const event::Event& event : chunk.events) text += ' ' + std::to_string(time_of(event).boot_ns);
@@ -117,7 +117,7 @@ TEST_CASE("own records have a reserve, which is bounded too") {
   std::vector<event::Event> events = batch("e" + std::string(EventQueue::kOwnReserve + 3, 'n'), time);
   queue.push(events);
   CHECK(queue.held() == 1 + EventQueue::kOwnReserve);
-  CHECK(queue.dropped() == KindCounts{0, 0, 3});
+  CHECK(queue.dropped() == counts(0, 0, 3));
 }
 
 TEST_CASE("a closed queue drops what it has and what comes") {
@@ -134,7 +134,7 @@ TEST_CASE("a closed queue drops what it has and what comes") {
   queue.push(events);
   CHECK(queue.held() == 2);  // those that the writer has
   CHECK_FALSE(queue.take(chunks));
-  CHECK(queue.dropped() == KindCounts{3, 3, 1});
+  CHECK(queue.dropped() == counts(3, 3, 1));
   queue.release(2);
   CHECK(queue.held() == 0);
 }

@@ -202,7 +202,7 @@ TEST_CASE("everything that is published is written, in order") {
   CHECK(stage->lines() == expected);
 
   const ExportCounters counters = exporter->counters();
-  CHECK(counters.written == KindCounts{pid - pid / 3, pid / 3, 0});
+  CHECK(counters.written == counts(pid - pid / 3, pid / 3, 0));
   CHECK(counters.dropped == KindCounts{});
   CHECK(counters.bytes == stage->text.size());
   CHECK(counters.queued == 0);
@@ -232,7 +232,7 @@ TEST_CASE("a slow sink: what finds no room is counted, and told where it is miss
 
     ExportCounters counters = exporter->counters();
     CHECK(counters.written == KindCounts{});
-    CHECK(counters.dropped == KindCounts{4, 1, 0});
+    CHECK(counters.dropped == counts(4, 1, 0));
     CHECK(counters.queued == 5);
     stage->release();
     CHECK(exporter->flush_and_stop(kLong).left == 0);
@@ -246,8 +246,8 @@ TEST_CASE("a slow sink: what finds no room is counted, and told where it is miss
     CHECK(stage->lines() ==
           (own_records ? with_records : std::vector<std::string>{"exec 1", "exit 1", "exec 2", "exit 2"}));
     counters = exporter->counters();
-    CHECK(counters.written == (own_records ? KindCounts{2, 2, 3} : KindCounts{2, 2, 0}));
-    CHECK(counters.dropped == KindCounts{4, 1, 0});
+    CHECK(counters.written == (own_records ? counts(2, 2, 3) : counts(2, 2, 0)));
+    CHECK(counters.dropped == counts(4, 1, 0));
     CHECK(counters.queued == 0);
   }
 }
@@ -296,7 +296,7 @@ TEST_CASE("writing fails for a while: told once, nothing lost, nothing written t
   CHECK(exporter->flush_and_stop(kLong).left == 0);
   CHECK(stage->lines() == std::vector<std::string>{"exec 1", "exec 2", "exec 3", "exit 3", "exit 2", "exit 1"});
   const ExportCounters counters = exporter->counters();
-  CHECK(counters.written == KindCounts{3, 3, 0});
+  CHECK(counters.written == counts(3, 3, 0));
   CHECK(counters.dropped == KindCounts{});
   CHECK(counters.failed_writes == 4);
   REQUIRE(stage->reports.size() == 2);
@@ -337,8 +337,8 @@ TEST_CASE("the reader is gone: told once, all the rest is counted as dropped") {
   CHECK(stage->readers_gone == std::vector<Error>{{ErrorCode::kRuntime, "its reader is gone"}});
   CHECK(stage->reports.empty());
   const ExportCounters counters = exporter->counters();
-  CHECK(counters.written == KindCounts{2, 0, 0});
-  CHECK(counters.dropped == KindCounts{2, 2, 0});
+  CHECK(counters.written == counts(2, 0, 0));
+  CHECK(counters.dropped == counts(2, 2, 0));
   CHECK(counters.queued == 0);
 }
 
@@ -395,7 +395,7 @@ TEST_CASE("publishing after the stop drops, and stopping twice is no mistake") {
   exporter->reopen();
   CHECK(exporter->flush_and_stop(kLong).left == 0);
   CHECK(stage->lines() == std::vector<std::string>{"exec 1"});
-  CHECK(exporter->counters().dropped == KindCounts{1, 0, 1});
+  CHECK(exporter->counters().dropped == counts(1, 0, 1));
 }
 
 TEST_CASE("own records left out are not counted as written or dropped, and take no room for ever") {
@@ -407,7 +407,7 @@ TEST_CASE("own records left out are not counted as written or dropped, and take 
     stage->wait_for([&] { return std::ranges::count(stage->text, '\n') == pid; });
   }
   exporter->flush_and_stop(kLong);
-  CHECK(exporter->counters().written == KindCounts{100, 0, 0});
+  CHECK(exporter->counters().written == counts(100, 0, 0));
   CHECK(exporter->counters().dropped == KindCounts{});
 }
 
