@@ -20,7 +20,7 @@
 #define PATH_LONG_WINDOW (REDAN_PATH_MAX + 256)
 
 enum path_end {
-	PATH_COMPLETE,  /* the task's root was reached */
+	PATH_COMPLETE,   /* the task's root was reached */
 	PATH_UNRESOLVED, /* it was not: the path lies outside, or something could not be read */
 	PATH_NO_ROOM,
 };
