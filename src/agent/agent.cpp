@@ -13,8 +13,10 @@
 #include <fmt/format.h>
 
 #include "agent/commands.h"
+#include "agent/kernel_symbols.h"
 #include "agent/output.h"
 #include "agent/place.h"
+#include "agent/policies.h"
 #include "agent/run_loop.h"
 #include "agent/start_facts.h"
 #include "base/clock.h"
@@ -85,10 +87,20 @@ Result<void> run_session(const Session& session) {
   REDAN_ASSIGN(Output output, Output::open(session.options, json_options(start), session.log, stop.get()));
   engine::Engine engine(engine_options(start), start.wall_offset_ns);
 
+  const auto look_at_kernel = [&]() -> Result<std::unique_ptr<policy::KernelFacts>> {
+    REDAN_ASSIGN(kernel::KernelSymbols symbols, kernel::KernelSymbols::load(session.options.btf));
+    return std::unique_ptr<policy::KernelFacts>(std::make_unique<SymbolFacts>(std::move(symbols), start.host.namespaces));
+  };
+  REDAN_ASSIGN(Policies policies, Policies::open({.kernel = *kernel,
+                                                  .facts = look_at_kernel,
+                                                  .options = session.options,
+                                                  .log = session.log,
+                                                  .now = [] { return boot_ns(); }}));
   const RunParts parts{.kernel = *kernel,
                        .engine = engine,
                        .exporter = output.exporter(),
                        .recording = session.recording,
+                       .other = &policies,
                        .log = session.log,
                        .stop_fd = stop.get()};
   RunOptions run_options{.start = start, .duration_ns = std::nullopt, .each_second = session.each_second};

@@ -16,7 +16,6 @@
 #include <fmt/format.h>
 
 #include "event/hook_facts.h"
-#include "policy/compile.h"
 
 namespace redan::agent {
 namespace {
@@ -49,6 +48,12 @@ std::map<std::string, metadata::FileVersion> files_in(const std::string& directo
   return files;
 }
 
+/// As the reference writes it (12.1), by policy::PolicyMode.
+std::string_view mode_name(policy::PolicyMode mode) {
+  static constexpr std::array<std::string_view, 3> kNames = {"enforce", "monitor", "monitor_only"};
+  return kNames[static_cast<size_t>(mode)];
+}
+
 }  // namespace
 
 Result<Policies> Policies::open(Parts parts) {
@@ -59,13 +64,18 @@ Result<Policies> Policies::open(Parts parts) {
 void Policies::begin(const Feed& feed) {
   for (const std::string& file : parts_.options.tracing_policy) add_file(file, feed);
   look(feed);
+  facts_.reset();
 }
 
 void Policies::serve(const Feed& feed) {
   control_.serve([&](const Request& request) { return answer(request, feed); });
+  facts_.reset();
 }
 
-void Policies::each_second(const Feed& feed) { look(feed); }
+void Policies::each_second(const Feed& feed) {
+  look(feed);
+  facts_.reset();
+}
 
 void Policies::end() { policies_.clear(); }
 
@@ -95,13 +105,13 @@ Result<void> Policies::add(std::string_view text, const std::string& source, con
   loaded->source = loaded->name = source;
   const auto before = std::ranges::find(policies_, source, [](const auto& other) { return other->source; });
   Result<void> done;
-  auto compiled = policy::compile(text, source, parts_.facts);
+  auto compiled = compile(text, source);
   if (!compiled) {
     done = compiled.error();
   } else {
     loaded->policy = std::move(*compiled);
     loaded->name = loaded->policy.name;
-    for (const policy::Diagnostic& warning : loaded->policy.warnings) parts_.log.warn("policy {}", warning.text(source));
+    for (const policy::Diagnostic& warning : loaded->policy.warnings) parts_.log.warn("policy {}", policy::format(warning, source));
     const Loaded* other = find(loaded->name);
     if (other != nullptr && other->source != source) {
       done = Error{ErrorCode::kConfig, fmt::format("{}: metadata.name: '{}' is the name of the policy in {} already; delete that "
@@ -128,19 +138,31 @@ Result<void> Policies::add(std::string_view text, const std::string& source, con
   return {};
 }
 
+Result<policy::Policy> Policies::compile(std::string_view text, const std::string& source) {
+  const policy::Parsed parsed = policy::parse_document(text);
+  if (!parsed.document) return Error{ErrorCode::kConfig, policy::format(parsed.diagnostics, source)};
+  if (facts_ == nullptr) {
+    REDAN_ASSIGN(facts_, parts_.facts());
+  }
+  return policy::compile(*parsed.document, *facts_, {.first_id = last_hook_ + 1, .file = source});
+}
+
+/// All or nothing: every hook is loaded before the first is attached.
 Result<void> Policies::attach(Loaded& loaded, const Feed& feed) {
   std::vector<std::unique_ptr<kernel::Hook>> hooks;
-  bool partial = loaded.policy.partial;
   for (event::HookPlan& plan : loaded.policy.hooks) {
     auto info = std::make_shared<event::HookInfo>(*plan.info);
     info->id = plan.program.id = ++last_hook_;
     plan.info = info;
+    REDAN_ASSIGN(std::unique_ptr<kernel::Hook> hook, parts_.kernel.load_hook(plan));
+    hooks.push_back(std::move(hook));
     feed(event::text_frame(event::kFrameHook, parts_.now(), event::facts_text(event::hook_facts(*info))));
-    auto hook = parts_.kernel.attach_hook(plan);
-    if (!hook) return hook.error();
-    hooks.push_back(std::move(*hook));
   }
+  for (const auto& hook : hooks) REDAN_TRY(hook->attach());
   loaded.hooks = std::move(hooks);
+  const bool partial = std::ranges::any_of(loaded.policy.statuses, [](const policy::HookStatus& status) {
+    return status.state != policy::HookState::kLoaded;
+  });
   loaded.state = partial ? kPartiallyEnabled : kEnabled;
   return {};
 }
@@ -184,7 +206,7 @@ Policies::Loaded* Policies::find(std::string_view name) {
 
 void Policies::tell(const Loaded& loaded, const Feed& feed) const {
   event::Facts facts = {{"policy", loaded.name}, {"source", loaded.source}, {"state", loaded.state}};
-  if (!loaded.mode.empty()) facts.emplace_back("mode", loaded.mode);
+  if (loaded.error.empty()) facts.emplace_back("mode", mode_name(loaded.policy.mode));
   if (!loaded.error.empty()) facts.emplace_back("error", loaded.error);
   feed(event::text_frame(event::kFramePolicy, parts_.now(), event::facts_text(facts)));
   parts_.log.info("policy {}: {}", loaded.name, loaded.state);
@@ -198,6 +220,26 @@ struct Policies::Command {
 };
 
 namespace {
+
+struct Sums {
+  uint64_t posts = 0, lost = 0, unreadable = 0, memory = 0;
+};
+
+/// A line about one hook, which is added to the sums.
+std::string describe(const kernel::Hook& hook, const event::HookInfo& info, Sums& sums) {
+  const kernel::HookFacts& facts = hook.facts();
+  const redan_hook_counters counters = hook.counters();
+  const auto runs = hook.runs();
+  const uint64_t posts = std::reduce(std::begin(counters.posted), std::end(counters.posted));
+  sums.posts += posts;
+  sums.lost += counters.lost;
+  sums.unreadable += counters.unreadable;
+  sums.memory += facts.map_bytes;
+  return fmt::format("    {}{}{} by {}: {} instructions, {} runs, {} ns, {} skipped, {} posts, {} lost, {} undecided\n",
+                     info.subsystem, info.subsystem.empty() ? "" : "/", info.name,
+                     kernel::hook_attachment_name(facts.attachment), facts.instructions, runs ? runs->count : 0,
+                     runs ? runs->nanoseconds : 0, runs ? runs->missed : 0, posts, counters.lost, counters.no_scratch);
+}
 
 Result<std::string> said(const Result<void>& done, std::string text) {
   if (!done) return done.error();
@@ -234,27 +276,17 @@ Result<std::string> Policies::answer(const Request& request, const Feed& feed) {
 }
 
 std::string Policies::list() const {
-  std::string text = fmt::format("{:<32} {:<18} {:<13} {:>6} {:>10} {:>10} {:>10} {:>10}\n", "NAME", "STATE", "MODE", "HOOKS",
-                                 "POSTS", "LOST", "UNREADABLE", "MEMORY");
+  constexpr std::string_view kRow = "{:<32} {:<18} {:<13} {:>6} {:>10} {:>8} {:>10} {:>10}\n";
+  std::string text =
+      fmt::format(kRow, "NAME", "STATE", "MODE", "HOOKS", "POSTS", "LOST", "UNREADABLE", "MEMORY");
   for (const auto& loaded : policies_) {
-    uint64_t posts = 0, lost = 0, unreadable = 0, memory = 0;
+    const bool is_known = loaded->error.empty();
+    Sums sums;
     std::string hooks;
-    for (size_t i = 0; i < loaded->hooks.size(); ++i) {
-      const auto facts = loaded->hooks[i]->facts();
-      if (!facts) continue;
-      const redan_hook_counters& counters = facts->counters;
-      const uint64_t posted = std::reduce(std::begin(counters.posted), std::end(counters.posted));
-      hooks += fmt::format("    {} as {}: {} runs, {} ns, {} instructions, {} posts, {} lost, {} undecided\n",
-                           loaded->policy.hooks[i].info->name, facts->attached_as, facts->runs, facts->run_ns,
-                           facts->instructions, posted, counters.lost, counters.no_scratch);
-      posts += posted;
-      lost += counters.lost;
-      unreadable += counters.unreadable;
-      memory += facts->memory;
-    }
-    text += fmt::format("{:<32} {:<18} {:<13} {:>6} {:>10} {:>10} {:>10} {:>10}\n", loaded->name, loaded->state, loaded->mode,
-                        loaded->hooks.size(), posts, lost, unreadable, memory);
-    if (!loaded->error.empty()) text += fmt::format("    {}\n", loaded->error);
+    for (size_t i = 0; i < loaded->hooks.size(); ++i) hooks += describe(*loaded->hooks[i], *loaded->policy.hooks[i].info, sums);
+    text += fmt::format(kRow, loaded->name, loaded->state, is_known ? mode_name(loaded->policy.mode) : "-",
+                        loaded->hooks.size(), sums.posts, sums.lost, sums.unreadable, sums.memory);
+    if (!is_known) text += fmt::format("    {}\n", loaded->error);
     text += hooks;
   }
   return text;

@@ -19,7 +19,7 @@
 #include "event/frame.h"
 #include "kernel/kernel.h"
 #include "metadata/metadata.h"
-#include "policy/policy.h"
+#include "policy/compile.h"
 
 namespace redan::agent {
 
@@ -35,7 +35,8 @@ class Policies final : public LoopPart {
  public:
   struct Parts {
     kernel::Kernel& kernel;
-    const policy::KernelFacts& facts;
+    /// Looks at the kernel; takes a while and some MiB, so that it is done when there are policies, and for as long.
+    std::function<Result<std::unique_ptr<policy::KernelFacts>>()> facts;
     const AgentOptions& options;
     Log& log;
     std::function<uint64_t()> now;  ///< boot ns
@@ -69,13 +70,13 @@ class Policies final : public LoopPart {
     std::string source;
     std::string name;  ///< of the policy; the source's if it could not be read
     std::string state;
-    std::string mode;
     std::string error;
     policy::Policy policy;
     std::vector<std::unique_ptr<kernel::Hook>> hooks;
   };
 
   void add_file(const std::string& path, const Feed& feed);
+  Result<policy::Policy> compile(std::string_view text, const std::string& source);
   Result<void> attach(Loaded& loaded, const Feed& feed);
   Loaded* find(std::string_view name);
   void tell(const Loaded& loaded, const Feed& feed) const;
@@ -89,6 +90,7 @@ class Policies final : public LoopPart {
   Control control_;
   std::map<std::string, metadata::FileVersion> files_;  ///< of the directory, by path
   std::vector<std::unique_ptr<Loaded>> policies_;       ///< in the order in which they were added
+  std::unique_ptr<policy::KernelFacts> facts_;          ///< while policies are being added
   uint32_t last_hook_ = 0;
 };
 

@@ -136,6 +136,7 @@ constexpr std::array kRows = {
     Row{kFrameScanEnd, decode_fixed<redan_record, redan_record>},
     Row{kFrameStop, decode_fixed<CountersFrame, CountersFrame>},
     Row{kFrameHook, decode_text},
+    Row{kFramePolicy, decode_text},
 };
 
 }  // namespace

@@ -74,6 +74,7 @@ struct BpfKernel::State {
   bool kernel_reads = true;
   uint64_t ring_bytes = 0;
   std::string btf;
+  std::unique_ptr<HookLoader> hooks;  ///< made with the first hook
 };
 
 BpfKernel::BpfKernel(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -208,6 +209,14 @@ Result<std::vector<redan_task>> BpfKernel::tasks() {
     held -= whole * sizeof(redan_task);
     std::memmove(buffer.data(), buffer.data() + whole * sizeof(redan_task), held);
   }
+}
+
+Result<std::unique_ptr<Hook>> BpfKernel::load_hook(const event::HookPlan& plan) {
+  if (state_->hooks == nullptr) {
+    REDAN_ASSIGN(state_->hooks, make_hook_loader());
+  }
+  REDAN_ASSIGN(std::unique_ptr<LoadedHook> hook, state_->hooks->load(plan));
+  return std::unique_ptr<Hook>(std::move(hook));
 }
 
 Result<std::unique_ptr<HookLoader>> BpfKernel::make_hook_loader() const {

@@ -41,6 +41,7 @@ class BpfKernel final : public Kernel {
   void want_wakeup(redan_wakeup wish) override;
   redan_counters counters() const override;
   Result<std::vector<redan_task>> tasks() override;
+  Result<std::unique_ptr<Hook>> load_hook(const event::HookPlan& plan) override;
 
   /// False under lockdown=confidentiality: strings in kernel memory cannot be read.
   bool kernel_reads() const;

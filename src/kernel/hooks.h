@@ -11,46 +11,25 @@
 #include "base/fd.h"
 #include "base/result.h"
 #include "event/hook.h"
+#include "kernel/kernel.h"
 
 namespace redan::kernel {
 
-/// How a hook came to be attached.
-enum class HookAttachment : uint8_t { kLsm, kFentry, kFexit, kKprobe, kTracepoint, kRawTracepoint };
-
-/// "lsm", "fentry", …
-std::string_view hook_attachment_name(HookAttachment attachment);
-
-/// What a hook became in this kernel.
-struct HookFacts {
-  HookAttachment attachment = HookAttachment::kLsm;
-  std::string target;                  ///< what the program is attached to; differs from the plan's symbol for LSM
-  uint32_t instructions = 0;           ///< after verification
-  uint32_t verified_instructions = 0;  ///< that the verifier went through
-  uint64_t map_bytes = 0;              ///< of the hook's own maps, as the kernel accounts them
-};
-
-/// Counted only while the kernel's statistics of BPF programs are on (sysctl kernel.bpf_stats_enabled), but for `missed`.
-struct HookRuns {
-  uint64_t count = 0;
-  uint64_t nanoseconds = 0;
-  uint64_t missed = 0;  ///< runs that the kernel skipped because the program was already running on that CPU
-};
-
 /// One hook in the kernel, with maps of its own. Attached by attach(), detached at the latest when it is destroyed; then nothing
 /// of it remains in the kernel. Belongs to one thread.
-class LoadedHook {
+class LoadedHook final : public Hook {
  public:
-  ~LoadedHook();
+  ~LoadedHook() override;
   LoadedHook(const LoadedHook&) = delete;
   LoadedHook& operator=(const LoadedHook&) = delete;
 
   /// From here on the hook sends records. kKernel: the kernel does not attach it.
-  Result<void> attach();
+  Result<void> attach() override;
   void detach();
 
-  const HookFacts& facts() const;
-  redan_hook_counters counters() const;
-  Result<HookRuns> runs() const;
+  const HookFacts& facts() const override;
+  redan_hook_counters counters() const override;
+  Result<HookRuns> runs() const override;
 
  private:
   friend class HookLoader;

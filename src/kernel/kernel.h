@@ -7,6 +7,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "abi/record.h"
@@ -19,21 +20,38 @@ namespace redan::kernel {
 /// Called with each record, in ring order. The bytes live until it returns.
 using RecordSink = std::function<void(event::Bytes)>;
 
-/// What a policy's hook became in this kernel, and what it has done.
+/// How a hook came to be attached.
+enum class HookAttachment : uint8_t { kLsm, kFentry, kFexit, kKprobe, kTracepoint, kRawTracepoint };
+
+/// "lsm", "fentry", …
+std::string_view hook_attachment_name(HookAttachment attachment);
+
+/// What a hook became in this kernel.
 struct HookFacts {
-  std::string attached_as;            ///< "LSM", "fentry", …
-  uint32_t instructions = 0;          ///< after verification
+  HookAttachment attachment = HookAttachment::kLsm;
+  std::string target;                  ///< what the program is attached to; differs from the plan's symbol for LSM
+  uint32_t instructions = 0;           ///< after verification
   uint32_t verified_instructions = 0;  ///< that the verifier went through
-  uint64_t memory = 0;                ///< bytes of the program and its own maps
-  uint64_t runs = 0, run_ns = 0;      ///< 0 while the kernel's statistics are off (kernel.bpf_stats_enabled)
-  redan_hook_counters counters{};
+  uint64_t map_bytes = 0;              ///< of the hook's own maps, as the kernel accounts them
 };
 
-/// A policy's hook in the kernel; it is attached for as long as this lives. Belongs to the kernel's thread, goes before it.
+/// Counted only while the kernel's statistics of BPF programs are on (sysctl kernel.bpf_stats_enabled), but for `missed`.
+struct HookRuns {
+  uint64_t count = 0;
+  uint64_t nanoseconds = 0;
+  uint64_t missed = 0;  ///< runs that the kernel skipped because the program was already running on that CPU
+};
+
+/// A policy's hook in the kernel. Attached by attach(), detached at the latest when it is destroyed; then nothing of it remains in
+/// the kernel. Belongs to the kernel's thread.
 class Hook {
  public:
   virtual ~Hook() = default;
-  virtual Result<HookFacts> facts() const = 0;
+  /// From here on the hook sends records. kKernel: the kernel does not attach it.
+  virtual Result<void> attach() = 0;
+  virtual const HookFacts& facts() const = 0;
+  virtual redan_hook_counters counters() const = 0;
+  virtual Result<HookRuns> runs() const = 0;
 };
 
 /// A loaded sensor. Belongs to one thread. Decides nothing.
@@ -63,8 +81,9 @@ class Kernel {
   /// All processes (thread groups) there are. Costs a system call per few dozen processes.
   virtual Result<std::vector<redan_task>> tasks() = 0;
 
-  /// Loads and attaches a policy's hook. kKernel: the kernel lacks or refuses something, in one line; nothing is left behind.
-  virtual Result<std::unique_ptr<Hook>> attach_hook(const event::HookPlan& plan) = 0;
+  /// Loads the program for a policy's hook and fills its sets; not attached yet. kKernel, with the reason: there is no such function,
+  /// LSM hook or tracepoint, or the kernel refused the program. kConfig: the plan itself cannot be.
+  virtual Result<std::unique_ptr<Hook>> load_hook(const event::HookPlan& plan) = 0;
 };
 
 }  // namespace redan::kernel
