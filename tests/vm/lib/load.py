@@ -110,7 +110,7 @@ class Storm(Spoken):
         """Waits until that many turns more are done."""
         self.read()
         wanted = self.steps + number
-        self.wait_for(f"{wanted} steps", lambda: self.steps >= wanted)
+        self.wait_for(f"{wanted} steps", lambda: self.steps >= wanted, timeout=60 + number / 20)
 
     def stop(self):
         for pid in self.loops.values():
