@@ -34,7 +34,9 @@ def prepare():
 
 def run_trigger(agent):
     """Forked and executed directly, from /, as when the golden data was recorded. Returns what it printed."""
-    done = subprocess.run([TRIGGER, "all"], cwd="/", stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=True)
+    # Without a locale, as there: it decides which files programs open.
+    done = subprocess.run([TRIGGER, "all"], cwd="/", env={"PATH": os.environ["PATH"]}, stdout=subprocess.PIPE,
+                          stderr=subprocess.DEVNULL, check=True)
     # p_orphan's child lives 200 ms longer than its step.
     subprocess.run(["sleep", "0.5"], check=True)
     agent.settle()
