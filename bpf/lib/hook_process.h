@@ -13,17 +13,19 @@
 static __noinline u64 process__ns_pid(const struct task_struct *leader)
 {
 	const struct pid *pid = leader->thread_pid;
-	u64 address = (u64)pid;
+	u64 address = 0;
 	int nr = 0;
 	u32 level;
 
 	if (!pid) /* it is being reaped */
 		return 0;
 	level = pid->level;
-	if (!level || READ_FIELD(&nr, struct upid,
-				 address + bpf_core_field_offset(struct pid, numbers) +
-					 (u64)level * bpf_core_type_size(struct upid),
-				 nr))
+	/* As a plain number: a typed pointer takes constants only. */
+	if (!level || kernel__read(&address, sizeof(address), &leader->thread_pid) ||
+	    READ_FIELD(&nr, struct upid,
+		       address + bpf_core_field_offset(struct pid, numbers) +
+			       (u64)level * bpf_core_type_size(struct upid),
+		       nr))
 		return 0;
 	return nr;
 }

@@ -15,12 +15,16 @@ struct kiocb {
 	struct file *ki_filp;
 };
 
+struct in6_addr {
+	u8 bytes[16];
+};
+
 struct sock_common {
 	u32 skc_daddr, skc_rcv_saddr;
 	u16 skc_dport, skc_num; /* the first in network order */
 	u16 skc_family;
 	u8 skc_state;
-	u8 skc_v6_daddr[16], skc_v6_rcv_saddr[16];
+	struct in6_addr skc_v6_daddr, skc_v6_rcv_saddr;
 };
 
 struct sock {
@@ -55,13 +59,14 @@ struct bpf_prog_aux {
 };
 
 struct bpf_prog {
-	u32 type;
+	enum bpf_prog_type type;
 	u32 len;
 	struct bpf_prog_aux *aux;
 };
 
 struct bpf_map {
-	u32 map_type, key_size, value_size, max_entries;
+	enum bpf_map_type map_type;
+	u32 key_size, value_size, max_entries;
 	char name[16];
 };
 
