@@ -30,19 +30,19 @@ struct task_struct___audit {
 	kuid_t loginuid;
 };
 
-/* Before 6.4 (de4f5fed3f23): the vector is `iov`. */
+/* 6.1 (its BTF): the vector is `iov`. */
 struct iov_iter___iov {
 	const void *iov;
 };
 
-/* Since 6.4. */
+/* 6.12 (its BTF): it is `__iov`. */
 struct iov_iter___iov2 {
 	const void *__iov;
 };
 
 #pragma clang attribute pop
 
-/* 6.0 (fcb14cb1bdac) added ITER_UBUF at the end, 6.7 (f1b4cb650b9a) put it first. */
+/* By their BTF: ITER_IOVEC 0 and ITER_UBUF 6 in 6.1, ITER_UBUF 0 and ITER_IOVEC 1 in 6.12. */
 enum iter_type___hook {
 	ITER_IOVEC___hook,
 	ITER_UBUF___hook

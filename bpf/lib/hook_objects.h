@@ -185,8 +185,7 @@ static __noinline u32 load_info__read(struct hook_slot *slot, u64 info)
 	if (!settings.kernel_reads || READ_FIELD(&name, struct load_info, info, name) ||
 	    READ_FIELD(&module, struct load_info, info, mod))
 		return REDAN_ARG_UNREADABLE;
-	if (bpf_core_field_exists(
-		    ((struct load_info *)0)->sig_ok)) /* CONFIG_MODULE_SIG, before 6.13 or so unconditional */
+	if (bpf_core_field_exists(((struct load_info *)0)->sig_ok)) /* as in 6.1 and 6.12 */
 		READ_FIELD(&signature_ok, struct load_info, info, sig_ok);
 	to->signature_ok = signature_ok;
 	READ_FIELD(&to->taints, struct module, module, taints);

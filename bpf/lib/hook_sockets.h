@@ -8,7 +8,8 @@
 #include <bpf/bpf_endian.h>
 
 #define IPV6_EXTENSIONS_MAX 7
-#define SKB_EXT_SEC_PATH 1 /* include/linux/skbuff.h, with CONFIG_BRIDGE_NETFILTER before it */
+#define SKB_EXT_SEC_PATH \
+	1 /* include/linux/skbuff.h; 1 in Debian's 6.1 and 6.12 (BTF), less without CONFIG_BRIDGE_NETFILTER */
 
 struct tracked_socket {
 	struct redan_image image;

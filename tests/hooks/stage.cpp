@@ -7,6 +7,8 @@
 #include <filesystem>
 #include <fstream>
 
+#include "kernel/hook_targets.h"
+
 namespace redan::test {
 
 SentHook parse_hook(event::Bytes record) {
@@ -209,6 +211,8 @@ std::vector<SentHook> Stage::watch(const Plan& plan, const std::function<void()>
   counted = hook->counters();
   return records();
 }
+
+bool without_fentry() { return kernel::HookingFacts::look_up().preempt_full; }
 
 void open_file(const std::string& path) {
   const Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));

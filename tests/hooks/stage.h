@@ -122,6 +122,9 @@ class Stage {
   std::unique_ptr<kernel::HookLoader> loader_;
 };
 
+/// Whether this kernel gets no fentry and fexit programs, because it is fully preemptible.
+bool without_fentry();
+
 /// Opens and closes a file for reading.
 void open_file(const std::string& path);
 /// A folder that goes with the test.
