@@ -85,7 +85,8 @@ struct EventTime {
   uint64_t boot_ns = 0;
   int64_t wall_offset_ns = 0;
 
-  int64_t wall_ns() const { return static_cast<int64_t>(boot_ns) + wall_offset_ns; }
+  /// Frames may hold any numbers: what is out of range wraps around.
+  int64_t wall_ns() const { return static_cast<int64_t>(boot_ns + static_cast<uint64_t>(wall_offset_ns)); }
 };
 
 /// An exec, or a process that was there before (flag procFS).

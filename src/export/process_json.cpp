@@ -145,9 +145,9 @@ bool encode_flags(const ProcessJson&, const ProcessView& view, JsonWriter& out) 
 }
 
 bool encode_start_time(const ProcessJson&, const ProcessView& view, JsonWriter& out) {
-  const int64_t wall_ns = static_cast<int64_t>(view.process.start_time) + view.wall_offset_ns;
+  const event::EventTime start{.boot_ns = view.process.start_time, .wall_offset_ns = view.wall_offset_ns};
   out.put('"');
-  out.commit(view.timestamp.write(wall_ns, out.reserve(TimestampText::kMaxSize)));
+  out.commit(view.timestamp.write(start.wall_ns(), out.reserve(TimestampText::kMaxSize)));
   out.put('"');
   return true;
 }
