@@ -276,6 +276,15 @@ TEST_CASE("one encoder: a process whose address was that of another one") {
   }
 }
 
+TEST_CASE("times that no clock shows still are a line") {
+  const event::EventTime never{.boot_ns = UINT64_MAX / 2 + 1, .wall_offset_ns = INT64_MIN};
+  event::Process process = plain_process();
+  process.start_time = never.boot_ns;
+  const std::string line = line_of(event::ProcessExec{.time = never, .process = share(process)});
+  CHECK(member(line, "time") == "\"1970-01-01T00:00:00Z\"");
+  CHECK(member(line, "process_exec", "process", "start_time") == "\"1970-01-01T00:00:00Z\"");
+}
+
 TEST_CASE("an event without a process still is a line") {
   CHECK(line_of(event::ProcessExec{.time = kTime}) ==
         R"({"process_exec":{},"node_name":"n","time":"2026-08-21T09:14:02.512345678Z"})"
