@@ -106,7 +106,8 @@ static __always_inline u32 hook_path__flags(struct hook_text *text, u32 end)
 		hook_path__start_text(text);
 		return REDAN_ARG_NO_PATH;
 	}
-	if (end == PATH_COMPLETE)
+	/* All components are there; the format has no word for where they begin. */
+	if (end == PATH_COMPLETE || end == PATH_OUTSIDE)
 		return 0;
 	return REDAN_ARG_UNRESOLVED | (end == PATH_NO_ROOM ? SLOT_CUT_PATH : 0);
 }

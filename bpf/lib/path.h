@@ -21,7 +21,8 @@
 
 enum path_end {
 	PATH_COMPLETE,   /* the task's root was reached */
-	PATH_UNRESOLVED, /* it was not: the path lies outside, or something could not be read */
+	PATH_UNRESOLVED, /* something could not be read */
+	PATH_OUTSIDE,    /* the top of the mounts was reached, and it is not the task's root: overlayfs's own files, for one */
 	PATH_NO_ROOM,
 };
 
@@ -126,8 +127,10 @@ static __always_inline long path__step(struct path_walk *w)
 		return 1;
 	}
 	if (w->dentry == w->in.root) {
-		if (!w->in.parent || w->in.parent == w->mount) /* the top: the task's root is not above this path */
+		if (!w->in.parent || w->in.parent == w->mount) {
+			w->end = PATH_OUTSIDE;
 			return 1;
+		}
 		w->dentry = w->in.mountpoint;
 		w->mount = w->in.parent;
 		return !path__enter_mount(w);
