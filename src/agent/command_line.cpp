@@ -11,7 +11,7 @@
 
 #include "agent/command_line_verbs.h"
 #include "agent/options_values.h"
-#include "agent/suggest.h"
+#include "base/suggest.h"
 
 namespace redan::agent {
 namespace {

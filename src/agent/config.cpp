@@ -11,8 +11,8 @@
 #include <filesystem>
 
 #include "agent/options_values.h"
-#include "agent/suggest.h"
 #include "base/fd.h"
+#include "base/suggest.h"
 
 namespace redan::agent {
 namespace {

@@ -11,7 +11,7 @@
 
 #include "agent/config.h"
 #include "agent/options_values.h"
-#include "agent/suggest.h"
+#include "base/suggest.h"
 
 namespace redan::agent {
 namespace {

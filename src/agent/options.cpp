@@ -5,7 +5,7 @@
 #include <bit>
 
 #include "agent/options_values.h"
-#include "agent/suggest.h"
+#include "base/suggest.h"
 
 namespace redan::agent {
 namespace {

@@ -9,6 +9,8 @@
 #include <string_view>
 #include <vector>
 
+#include "base/quote.h"
+
 namespace redan::agent {
 
 /// Each parser takes the whole text and nothing else: no space around it, no rest. Nothing on junk and on overflow.
@@ -37,9 +39,6 @@ std::string format_size(uint64_t bytes);
 std::string format_duration(std::chrono::nanoseconds duration);
 std::string format_octal(uint64_t mode);
 std::string format_list(const std::vector<std::string>& items);
-
-/// 'text' for a message of one line: control characters as \xNN, what is too long cut and marked with "…".
-std::string in_quotes(std::string_view text);
 
 /// Without the white space at both ends.
 std::string_view trimmed(std::string_view text);

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "agent/suggest.h"
+#include "base/suggest.h"
 
 #include <array>
 
 #include <doctest/doctest.h>
 
-namespace redan::agent {
+namespace redan {
 
 TEST_CASE("the edit distance counts letters added, left out, replaced and swapped") {
   struct Case {
@@ -46,4 +46,4 @@ TEST_CASE("the question has the name with its prefix") {
   CHECK(did_you_mean("procfs", kNames).empty());
 }
 
-}  // namespace redan::agent
+}  // namespace redan

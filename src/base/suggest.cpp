@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "agent/suggest.h"
+#include "base/suggest.h"
 
 #include <algorithm>
 #include <utility>
 #include <vector>
 
-namespace redan::agent {
+namespace redan {
 namespace {
 
 // Longer words are no slips, and the table below grows with the square.
@@ -49,13 +49,14 @@ std::optional<std::string_view> nearest(std::string_view word, std::span<const s
   std::optional<std::string_view> best;
   size_t best_distance = near_enough + 1;
   for (std::string_view candidate : candidates) {
-    const size_t distance = edit_distance(spelled, candidate);
+    const size_t distance = edit_distance(spelled, in_our_spelling(candidate));
     if (distance >= best_distance) continue;
     best = candidate;
     best_distance = distance;
   }
   if (best || spelled.size() < kShortestBeginning) return best;
-  const auto longer = std::ranges::find_if(candidates, [&](std::string_view c) { return c.starts_with(spelled); });
+  const auto longer =
+      std::ranges::find_if(candidates, [&](std::string_view c) { return in_our_spelling(c).starts_with(spelled); });
   return longer == candidates.end() ? best : *longer;
 }
 
@@ -65,4 +66,4 @@ std::string did_you_mean(std::string_view word, std::span<const std::string_view
   return "; did you mean '" + std::string(prefix) + std::string(*candidate) + "'?";
 }
 
-}  // namespace redan::agent
+}  // namespace redan
