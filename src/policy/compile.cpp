@@ -84,6 +84,11 @@ class PolicyCompiler {
       ++found;
       policy_.hooks.push_back(plan(hook, target));
     }
+    // What has nothing to be attached to is checked all the same.
+    if (found == 0) {
+      (void)plan(hook, {.symbol = *hook.call, .name = *hook.call, .is_syscall = *hook.syscall});
+      --next_id_;
+    }
     if (!missing.empty()) {
       status.state = found == 0 ? HookState::kCallNotFound : HookState::kPartialCallNotFound;
       for (const std::string& symbol : missing)
@@ -144,12 +149,10 @@ class PolicyCompiler {
     if (!list && is_list_name(*hook.call)) return {};
     std::vector<ListMember> members = {{*hook.call, std::nullopt}};
     if (list) members = list_members(*list, context_.kernel);
-    if (list && members.empty()) {
-      // A generated list is not known without the kernel; the hook is checked with some function.
-      if (!context_.kernel && list->values.empty())
-        return {Target{.symbol = *hook.call, .name = *hook.call, .is_syscall = is_syscall(hook, list)}};
+    // Without the kernel a generated list is not known.
+    if (list && members.empty() &&
+        (context_.kernel || *list->type == ListType::kPlain || *list->type == ListType::kSyscalls))
       warning(hook.call.place, "the list has no members, so nothing is hooked");
-    }
     std::vector<Target> found;
     for (const ListMember& member : members) {
       Target target{.symbol = member.symbol, .name = member.symbol, .is_syscall = is_syscall(hook, list)};
