@@ -435,15 +435,16 @@ void FilterCompiler::set_texts(redan_op op, const Texts& values, const Entry* en
     const bool is_cut =
         (op == REDAN_OP_TEXT && type == REDAN_ARG_STRING) || (op == REDAN_OP_POSTFIX && type != REDAN_ARG_BYTES);
     if (is_cut) bytes.resize(bytes.find_last_not_of('\0') + 1);
-    const bool is_lost = bytes.empty() && (op == REDAN_OP_POSTFIX ? type != REDAN_ARG_BYTES : !value.value.empty());
+    const bool needs_some = op == REDAN_OP_POSTFIX && type != REDAN_ARG_BYTES;
+    const bool is_lost = bytes.empty() && (needs_some || (op != REDAN_OP_POSTFIX && !value.value.empty()));
     // The kernel keeps 107 bytes of an abstract name, whatever its length.
     constexpr size_t kAbstractName = 108;
     const bool is_abstract = type == REDAN_ARG_SOCKADDR_UN && op == REDAN_OP_TEXT && bytes.starts_with('\0');
     if (is_abstract && bytes.size() < kAbstractName) bytes.resize(kAbstractName);
     if (is_lost || bytes.size() > row.most) {
-      error(value.place, "found " + in_quotes(*value) +
-                             (is_lost ? "" : " of " + std::to_string(bytes.size()) + " bytes") +
-                             ", allowed: " + (is_lost ? "1" : "0") + " to " + std::to_string(row.most) + " bytes");
+      error(value.place,
+            "found " + in_quotes(*value) + (is_lost ? "" : " of " + std::to_string(bytes.size()) + " bytes") +
+                ", allowed: " + (is_lost || needs_some ? "1" : "0") + " to " + std::to_string(row.most) + " bytes");
       continue;
     }
     const bool is_known = std::ranges::any_of(
