@@ -3,7 +3,7 @@
 
 #include <algorithm>
 #include <array>
-#include <iterator>
+#include <set>
 
 #include "base/quote.h"
 #include "base/suggest.h"
@@ -280,9 +280,10 @@ void FilterCompiler::list_numbers(const Entry& entry, const Text& value, std::ve
 
 void FilterCompiler::map(const Entry& entry, redan_filter& into) {
   std::vector<NumberRange> ranges;
+  std::set<std::string_view> lists;
   for (const Text& value : entry.filter.values) {
     if (is_list_name(*value)) {
-      list_numbers(entry, value, ranges);
+      if (lists.insert(*value).second) list_numbers(entry, value, ranges);
       continue;
     }
     const auto ends = split_range(*value).value_or(RangeText{*value, *value});
@@ -430,6 +431,7 @@ void FilterCompiler::set_texts(redan_op op, const Texts& values, const Entry* en
   const redan_arg_type type = entry ? entry->slot.type->extraction : REDAN_ARG_BINPRM;
   into.op = static_cast<__u8>(op);
   into.set = new_set();
+  std::set<std::string> known;
   for (const Text& value : values) {
     std::string bytes = *value;
     const bool is_cut =
@@ -447,9 +449,7 @@ void FilterCompiler::set_texts(redan_op op, const Texts& values, const Entry* en
                 ", allowed: " + (is_lost || needs_some ? "1" : "0") + " to " + std::to_string(row.most) + " bytes");
       continue;
     }
-    const bool is_known = std::ranges::any_of(
-        plan_.*row.set, [&](const event::SetText& other) { return other.set == into.set && other.bytes == bytes; });
-    if (!is_known) (plan_.*row.set).push_back({into.set, std::move(bytes)});
+    if (known.insert(bytes).second) (plan_.*row.set).push_back({into.set, std::move(bytes)});
   }
 }
 

@@ -113,6 +113,21 @@ TEST_CASE("lists of all kinds name what is hooked") {
   }
 }
 
+TEST_CASE("lists cannot make a policy of any size") {
+  FakeKernelFacts kernel = small_kernel();
+  kernel.has_everything = true;
+  kernel.traceable.assign(4097, "f");
+  const std::string spec =
+      "  lists: [{name: l, type: generated_ftrace, pattern: f}]\n  kprobes: [{call: \"list:l\", syscall: false";
+  CHECK(contains(said_about(with_spec(spec + "}]\n"), kernel), "found 4097 functions, allowed: 4096 hooks"));
+  kernel.traceable.resize(20);
+  const std::string filter =
+      ", args: [{index: 0, type: int}], selectors: [{matchArgs: [{index: 0, operator: InMap, values: [\"0:60000\"";
+  CHECK(policy_of(with_spec(spec + filter + "]}]}]}]\n"), kernel).hooks.size() == 20);
+  CHECK(contains(said_about(with_spec(spec + filter + ", \"70000\", \"70002\", \"70004\", \"70006\"]}]}]}]\n"), kernel),
+                 "more than 1048576 values"));
+}
+
 TEST_CASE("tracepoints find arguments by field, their types by themselves, and numbers of system calls by list") {
   const Policy policy =
       policy_of(with_spec("  lists: [{name: l, type: syscalls, values: [sys_dup, sys_dup2, __ia32_sys_dup]}]\n"
