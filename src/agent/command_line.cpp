@@ -232,7 +232,7 @@ class WordReader {
 
   Result<void> check_operands() const {
     const size_t wanted = verb_.operand.empty() ? 0 : 1;
-    if (words_.operands.size() > wanted) {
+    if (words_.operands.size() > wanted && !verb_.takes_several()) {
       const auto& [word, after_switch] = words_.operands[wanted];
       // `--enable-process-cred false`: the second word is none of the flag's.
       const bool is_value = !after_switch.empty() && parse_bool(word);
@@ -240,11 +240,12 @@ class WordReader {
                          "unexpected word " + in_quotes(word) +
                              see_help(who_, is_value ? "; did you mean '" + after_switch + "=" + word + "'?" : ""));
     }
-    const bool is_missing = wanted == 1 && (words_.operands.empty() || words_.operands[0].text.empty());
+    const bool has_empty = std::ranges::any_of(words_.operands, [](const Operand& o) { return o.text.empty(); });
+    const bool is_missing = wanted == 1 && (words_.operands.empty() || has_empty);
     // --show-config is about the options; no file is touched.
     if (is_missing && !words_.show_config)
-      return usage_error(
-          who_, "found no " + std::string(verb_.operand) + ", allowed: the recording's path" + see_help(who_, ""));
+      return usage_error(who_, "found no " + std::string(verb_.operand) +
+                                   ", allowed: " + std::string(verb_.operand_allowed) + see_help(who_, ""));
     return {};
   }
 
@@ -261,6 +262,12 @@ Result<Command> replay_command(const Words& words) {
   const bool is_given = configuration.source(*find_option("export-filename")) != kDefaultSource;
   if (!is_given) configuration.options.export_filename = "-";
   return Command(ReplayCommand{.file = words.operands[0].text, .options = configuration.options});
+}
+
+Command policy_check_command(const Words& words) {
+  PolicyCheckCommand command;
+  for (const Operand& operand : words.operands) command.files.push_back(operand.text);
+  return command;
 }
 
 // Files and environment are for all commands; what they say to another command is not for this one. (Were it otherwise,
@@ -293,15 +300,32 @@ Result<Command> live_command(const Verb& verb, const Words& words, const Environ
       .file = words.operands[0].text, .duration = words.duration, .configuration = std::move(configuration)});
 }
 
+// The command that the words start with, and how many of them name it.
+struct FoundVerb {
+  const Verb* verb = nullptr;
+  size_t words = 0;
+};
+FoundVerb verb_at(std::span<const char* const> words) {
+  if (const Verb* verb = find_verb(words[0])) return {verb, 1};
+  if (words.size() < 2) return {};
+  return {find_verb(std::string(words[0]) + " " + words[1]), 2};
+}
+
 // What stands where a command should.
-Result<Command> no_verb(std::string_view word) {
+Result<Command> no_verb(std::span<const char* const> words) {
+  std::string word = words[0];
   if (word == "--help" || word == "-h") return Command(PrintText{.text = general_help()});
   if (word == "--version" || word == "version") return Command(PrintText{.text = version_text()});
   if (word.starts_with('-'))
     return usage_error("redan",
                        "unknown flag " + in_quotes(word) + "; flags of a command go after it; see 'redan --help'");
   std::vector<std::string_view> names = {"help", "version"};
-  for (const Verb& verb : verbs()) names.push_back(verb.name);
+  bool is_beginning = false;
+  for (const Verb& verb : verbs()) {
+    names.push_back(verb.name);
+    is_beginning = is_beginning || verb.name.starts_with(word + " ");
+  }
+  if (is_beginning && words.size() > 1) word += std::string(" ") + words[1];
   return usage_error("redan", "unknown command " + in_quotes(word) + see_help("redan", did_you_mean(word, names)));
 }
 
@@ -311,18 +335,19 @@ Result<Command> parse_command_line(int argc, const char* const* argv, const Envi
   const std::span<const char* const> arguments(argv, static_cast<size_t>(std::max(argc, 0)));
   if (arguments.size() < 2) return Command(PrintText{.text = general_help(), .to_stderr = true, .exit_code = 2});
 
-  std::string_view word = arguments[1];
-  const bool asks_help = word == "help";
+  const bool asks_help = std::string_view(arguments[1]) == "help";
   if (asks_help && arguments.size() == 2) return Command(PrintText{.text = general_help()});
-  if (asks_help) word = arguments[2];
-  const Verb* verb = find_verb(word);
-  if (!verb) return no_verb(word);
+  const auto words_from_verb = arguments.subspan(asks_help ? 2 : 1);
+  const auto [verb, verb_words] = verb_at(words_from_verb);
+  if (!verb) return no_verb(words_from_verb);
   if (asks_help) return Command(PrintText{.text = verb_help(*verb)});
 
-  REDAN_ASSIGN(const Words words, WordReader(*verb, arguments.subspan(1)).read());
+  // getopt_long takes the first word for the program's name.
+  REDAN_ASSIGN(const Words words, WordReader(*verb, words_from_verb.subspan(verb_words - 1)).read());
   if (words.help) return Command(PrintText{.text = verb_help(*verb)});
   if (words.version) return Command(PrintText{.text = version_text()});
   if (verb->set == kReplay) return replay_command(words);
+  if (verb->set == kPolicyCheck) return policy_check_command(words);
   return live_command(*verb, words, environment);
 }
 

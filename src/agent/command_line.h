@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <variant>
+#include <vector>
 
 #include "agent/config.h"
 #include "agent/options.h"
@@ -44,7 +45,13 @@ struct FeaturesCommand {
   AgentOptions options;
 };
 
-using Command = std::variant<PrintText, AgentCommand, RecordCommand, ReplayCommand, FeaturesCommand>;
+/// `redan policy check FILE…`
+struct PolicyCheckCommand {
+  std::vector<std::string> files;  ///< at least one, none empty
+};
+
+using Command =
+    std::variant<PrintText, AgentCommand, RecordCommand, ReplayCommand, FeaturesCommand, PolicyCheckCommand>;
 
 /// The command that argv (argv[0] included) asks for. Reads the configuration files of commands that have any.
 /// Errors: kUsage, one line that starts with "redan COMMAND: " and names the flag or word and what is allowed; what

@@ -26,6 +26,9 @@ constexpr std::array<std::string_view, 2> kReplayExamples = {
 };
 constexpr std::array<std::string_view, 2> kFeaturesExamples = {"sudo redan features", "sudo redan features -o json"};
 
+constexpr std::array<std::string_view, 2> kPolicyCheckExamples = {"redan policy check policy.yaml",
+                                                                  "redan policy check /etc/redan/policies/*.yaml"};
+
 constexpr std::array kReplayDefaults = {OtherDefault{"export-filename", "-"},
                                         OtherDefault{"node-name", "that of the recording"}};
 
@@ -63,9 +66,20 @@ constexpr std::array kVerbs = {
              "the kernel it was made on. Reads no configuration and no environment: flags alone count.",
          .examples = kReplayExamples,
          .defaults = kReplayDefaults},
+    Verb{.set = kPolicyCheck,
+         .name = "policy check",
+         .operand = "FILE…",
+         .purpose = "say what is wrong with policies, without loading them",
+         .explanation = "Reads each FILE, a TracingPolicy, and says what is wrong with it, what has no effect, and "
+                        "which ways around it "
+                        "are known. Needs neither root nor the kernel that it is for, so functions and tracepoints "
+                        "that a kernel lacks "
+                        "are not found. Ends with 3 if a policy cannot be loaded.",
+         .examples = kPolicyCheckExamples,
+         .operand_allowed = "the paths of policies"},
 };
 
-constexpr uint8_t kAll = kAgent | kRecord | kReplay | kFeatures;
+constexpr uint8_t kAll = kAgent | kRecord | kReplay | kFeatures | kPolicyCheck;
 
 constexpr std::array kOtherFlags = {
     OtherFlag{.name = "duration",
@@ -158,9 +172,10 @@ void append_other_flags(std::string& out, const Verb& verb) {
 
 void append_verb(std::string& out, std::string_view name) {
   const Verb& verb = *find_verb(name);
-  constexpr size_t kPurposeColumn = 18;
+  constexpr size_t kPurposeColumn = 22;
   std::string left = "  " + std::string(verb.name) + (verb.operand.empty() ? "" : " ") + std::string(verb.operand);
-  left.resize(kPurposeColumn, ' ');
+  // "…" is three bytes wide in UTF-8 and one on the screen.
+  left.resize(kPurposeColumn + (verb.takes_several() ? 2 : 0), ' ');
   out += left;
   append_wrapped(out, verb.purpose, kPurposeColumn, kPurposeColumn);
 }
@@ -195,10 +210,12 @@ std::string general_help() {
   for (std::string_view name : {"agent", "features"}) append_verb(out, name);
   out += "\nRecord and replay:\n";
   for (std::string_view name : {"record", "replay"}) append_verb(out, name);
+  out += "\nPolicies:\n";
+  append_verb(out, "policy check");
   out += "\nExamples:\n";
   for (const Verb& verb : kVerbs) out += "  " + std::string(verb.examples.front()) + "\n";
   out += "\n"
-         "Exit codes: 0 done, 1 runtime error, 2 wrong usage, 3 wrong configuration,\n"
+         "Exit codes: 0 done, 1 runtime error, 2 wrong usage, 3 wrong configuration or policy,\n"
          "4 the kernel lacks something that is needed, 5 no permission, 6 another agent runs.\n"
          "\n"
          "More: redan COMMAND --help, redan --version\n";
@@ -217,7 +234,7 @@ std::string verb_help(const Verb& verb) {
   append_other_flags(out, verb);
   out += "\n";
   append_wrapped(out, kSpellingHelp, 0, 0);
-  if (verb.set != kReplay) append_wrapped(out, kSourcesHelp, 0, 0);
+  if (verb.set != kReplay && verb.set != kPolicyCheck) append_wrapped(out, kSourcesHelp, 0, 0);
   return out;
 }
 

@@ -22,11 +22,14 @@ struct OtherDefault {
 struct Verb {
   VerbSet set;
   std::string_view name;
-  std::string_view operand;  ///< what its one operand is called; empty: takes none
+  std::string_view operand;  ///< what its operand is called; empty: takes none; with "…" at the end: takes several
   std::string_view purpose;  ///< one line for the list of commands
   std::string_view explanation;
   std::span<const std::string_view> examples;
   std::span<const OtherDefault> defaults = {};
+  std::string_view operand_allowed = "the recording's path";
+
+  bool takes_several() const { return operand.ends_with("…"); }
 };
 
 /// A flag that does not set an option.

@@ -19,4 +19,8 @@ Result<void> run_replay(const ReplayCommand& command);
 /// `redan features`.
 Result<void> run_features(const FeaturesCommand& command);
 
+/// `redan policy check`: prints what is wrong with each file to standard output. Errors: kConfig if a policy cannot be loaded,
+/// kRuntime if a file cannot be read.
+Result<void> run_policy_check(const PolicyCheckCommand& command);
+
 }  // namespace redan::agent

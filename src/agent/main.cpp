@@ -34,6 +34,9 @@ struct Run {
   int operator()(const redan::agent::FeaturesCommand& command) const {
     return finish(redan::agent::run_features(command));
   }
+  int operator()(const redan::agent::PolicyCheckCommand& command) const {
+    return finish(redan::agent::run_policy_check(command));
+  }
 };
 
 }  // namespace

@@ -64,7 +64,7 @@ struct AgentOptions {
 };
 
 /// The commands that take options; a set of them is an or of these.
-enum VerbSet : uint8_t { kAgent = 1, kRecord = 2, kReplay = 4, kFeatures = 8 };
+enum VerbSet : uint8_t { kAgent = 1, kRecord = 2, kReplay = 4, kFeatures = 8, kPolicyCheck = 16 };
 
 enum class OptionGroup { kConfiguration, kGeneral, kKernel, kPolicy, kContent, kExport };
 

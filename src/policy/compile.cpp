@@ -20,6 +20,10 @@ constexpr size_t kShortestText = 2;
 constexpr size_t kMostTags = 16;
 constexpr size_t kLongestTag = 128;
 
+// A plan has eight kilobytes, and each member of a value set a place in a map of the kernel.
+constexpr size_t kMostHooks = 4096;
+constexpr size_t kMostMembers = 1U << 20;
+
 event::HookSection event_section(const Hook& hook) {
   switch (hook.section) {
     case Section::kFentries: return event::HookSection::kFentries;
@@ -83,6 +87,18 @@ class PolicyCompiler {
     for (const Target& target : targets(hook, missing)) {
       ++found;
       policy_.hooks.push_back(plan(hook, target));
+      const event::HookPlan& last = policy_.hooks.back();
+      members_ += last.texts.size() + last.prefixes.size() + last.postfixes.size() + last.numbers.size() +
+                  last.addresses.size();
+      if (members_ <= kMostMembers) continue;
+      error(hook.place, "more than " + std::to_string(kMostMembers) +
+                            " values, those of each function of a list counted, allowed: so many in a policy");
+      break;
+    }
+    // What has nothing to be attached to is checked all the same.
+    if (found == 0) {
+      (void)plan(hook, {.symbol = *hook.call, .name = *hook.call, .is_syscall = *hook.syscall});
+      --next_id_;
     }
     if (!missing.empty()) {
       status.state = found == 0 ? HookState::kCallNotFound : HookState::kPartialCallNotFound;
@@ -144,11 +160,14 @@ class PolicyCompiler {
     if (!list && is_list_name(*hook.call)) return {};
     std::vector<ListMember> members = {{*hook.call, std::nullopt}};
     if (list) members = list_members(*list, context_.kernel);
-    if (list && members.empty()) {
-      // A generated list is not known without the kernel; the hook is checked with some function.
-      if (!context_.kernel && list->values.empty())
-        return {Target{.symbol = *hook.call, .name = *hook.call, .is_syscall = is_syscall(hook, list)}};
+    // Without the kernel a generated list is not known.
+    if (list && members.empty() &&
+        (context_.kernel || *list->type == ListType::kPlain || *list->type == ListType::kSyscalls))
       warning(hook.call.place, "the list has no members, so nothing is hooked");
+    if (policy_.hooks.size() + members.size() > kMostHooks) {
+      error(hook.call.place, "found " + std::to_string(members.size()) +
+                                 " functions, allowed: " + std::to_string(kMostHooks) + " hooks in a policy");
+      return {};
     }
     std::vector<Target> found;
     for (const ListMember& member : members) {
@@ -261,6 +280,7 @@ class PolicyCompiler {
 
   const CompileContext& context_;
   Policy policy_;
+  size_t members_ = 0;  // of all value sets
   uint32_t next_id_;
 };
 

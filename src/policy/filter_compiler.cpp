@@ -3,7 +3,7 @@
 
 #include <algorithm>
 #include <array>
-#include <iterator>
+#include <set>
 
 #include "base/quote.h"
 #include "base/suggest.h"
@@ -280,9 +280,10 @@ void FilterCompiler::list_numbers(const Entry& entry, const Text& value, std::ve
 
 void FilterCompiler::map(const Entry& entry, redan_filter& into) {
   std::vector<NumberRange> ranges;
+  std::set<std::string_view> lists;
   for (const Text& value : entry.filter.values) {
     if (is_list_name(*value)) {
-      list_numbers(entry, value, ranges);
+      if (lists.insert(*value).second) list_numbers(entry, value, ranges);
       continue;
     }
     const auto ends = split_range(*value).value_or(RangeText{*value, *value});
@@ -430,25 +431,25 @@ void FilterCompiler::set_texts(redan_op op, const Texts& values, const Entry* en
   const redan_arg_type type = entry ? entry->slot.type->extraction : REDAN_ARG_BINPRM;
   into.op = static_cast<__u8>(op);
   into.set = new_set();
+  std::set<std::string> known;
   for (const Text& value : values) {
     std::string bytes = *value;
     const bool is_cut =
         (op == REDAN_OP_TEXT && type == REDAN_ARG_STRING) || (op == REDAN_OP_POSTFIX && type != REDAN_ARG_BYTES);
     if (is_cut) bytes.resize(bytes.find_last_not_of('\0') + 1);
-    const bool is_lost = bytes.empty() && (op == REDAN_OP_POSTFIX ? type != REDAN_ARG_BYTES : !value.value.empty());
+    const bool needs_some = op == REDAN_OP_POSTFIX && type != REDAN_ARG_BYTES;
+    const bool is_lost = bytes.empty() && (needs_some || (op != REDAN_OP_POSTFIX && !value.value.empty()));
     // The kernel keeps 107 bytes of an abstract name, whatever its length.
     constexpr size_t kAbstractName = 108;
     const bool is_abstract = type == REDAN_ARG_SOCKADDR_UN && op == REDAN_OP_TEXT && bytes.starts_with('\0');
     if (is_abstract && bytes.size() < kAbstractName) bytes.resize(kAbstractName);
     if (is_lost || bytes.size() > row.most) {
-      error(value.place, "found " + in_quotes(*value) +
-                             (is_lost ? "" : " of " + std::to_string(bytes.size()) + " bytes") +
-                             ", allowed: " + (is_lost ? "1" : "0") + " to " + std::to_string(row.most) + " bytes");
+      error(value.place,
+            "found " + in_quotes(*value) + (is_lost ? "" : " of " + std::to_string(bytes.size()) + " bytes") +
+                ", allowed: " + (is_lost || needs_some ? "1" : "0") + " to " + std::to_string(row.most) + " bytes");
       continue;
     }
-    const bool is_known = std::ranges::any_of(
-        plan_.*row.set, [&](const event::SetText& other) { return other.set == into.set && other.bytes == bytes; });
-    if (!is_known) (plan_.*row.set).push_back({into.set, std::move(bytes)});
+    if (known.insert(bytes).second) (plan_.*row.set).push_back({into.set, std::move(bytes)});
   }
 }
 

@@ -31,7 +31,7 @@ void FilterCompiler::pids(const PidFilter& filter, redan_filter& into) {
   std::vector<uint64_t> numbers;
   for (const Value<uint32_t>& value : filter.values) numbers.push_back(*value);
   std::ranges::sort(numbers);
-  numbers.erase(std::ranges::unique(numbers).begin(), numbers.end());
+  numbers.erase(std::unique(numbers.begin(), numbers.end()), numbers.end());
   const bool is_set = numbers.size() > REDAN_HOOK_INLINE_VALUES;
   into.op = *filter.follow_forks ? REDAN_OP_PIDS : is_set ? REDAN_OP_NUMBERS : REDAN_OP_EQUAL;
   // REDAN_OP_PIDS without values looks into its set, be it empty.

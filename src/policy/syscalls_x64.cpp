@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // The numbers of system calls in the x86-64 ABI, by name, as of Linux 6.15.
-#include <array>
-
 #include "policy/syscalls.h"
 
 namespace redan::policy {
 namespace {
 
+// Not std::array: clang 14 cannot deduce the size of one so large.
 // clang-format off
-constexpr std::array kX64 = {
+constexpr SyscallName kX64[] = {
     SyscallName{"read", 0}, SyscallName{"write", 1}, SyscallName{"open", 2}, SyscallName{"close", 3},
     SyscallName{"stat", 4}, SyscallName{"fstat", 5}, SyscallName{"lstat", 6}, SyscallName{"poll", 7},
     SyscallName{"lseek", 8}, SyscallName{"mmap", 9}, SyscallName{"mprotect", 10}, SyscallName{"munmap", 11},

@@ -247,6 +247,26 @@ TEST_CASE("features has a form for people and one for programs") {
   }
 }
 
+TEST_CASE("policy check is a command of two words and takes several files") {
+  using Files = std::vector<std::string>;
+  CHECK(as<PolicyCheckCommand>(parse({"policy", "check", "a.yaml"})).files == Files{"a.yaml"});
+  CHECK(as<PolicyCheckCommand>(parse({"policy", "check", "a.yaml", "b.yaml", "--", "--odd"})).files ==
+        Files{"a.yaml", "b.yaml", "--odd"});
+  const auto help = as<PrintText>(parse({"policy", "check", "--help"})).text;
+  CHECK(help.starts_with("redan policy check - "));
+  CHECK(as<PrintText>(parse({"help", "policy", "check"})).text == help);
+  for (const auto& [words, said] :
+       {std::pair<Files, std::string>{{"policy"}, "redan: unknown command 'policy'; did you mean 'policy check'?"},
+        {{"policy", "chekc", "x"}, "redan: unknown command 'policy chekc'; did you mean 'policy check'?"},
+        {{"policy", "check"}, "redan policy check: found no FILE…, allowed: the paths of policies"},
+        {{"policy", "check", "a", ""}, "redan policy check: found no FILE…"}}) {
+    const auto command = parse(words);
+    REQUIRE_FALSE(command.ok());
+    CHECK(command.error().code == ErrorCode::kUsage);
+    CHECK(command.error().message.starts_with(said));
+  }
+}
+
 TEST_CASE("without a command there is help on standard error, and exit code 2") {
   const auto nothing = as<PrintText>(parse({}));
   CHECK(nothing.to_stderr);
