@@ -22,7 +22,7 @@
 enum path_end {
 	PATH_COMPLETE,   /* the task's root was reached */
 	PATH_UNRESOLVED, /* something could not be read */
-	PATH_OUTSIDE,    /* the top of the mounts was reached, and it is not the task's root: overlayfs's own files, for one */
+	PATH_OUTSIDE, /* the top of the mounts was reached, and it is not the task's root: overlayfs's own files, for one */
 	PATH_NO_ROOM,
 };
 

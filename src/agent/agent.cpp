@@ -89,13 +89,15 @@ Result<void> run_session(const Session& session) {
 
   const auto look_at_kernel = [&]() -> Result<std::unique_ptr<policy::KernelFacts>> {
     REDAN_ASSIGN(kernel::KernelSymbols symbols, kernel::KernelSymbols::load(session.options.btf));
-    return std::unique_ptr<policy::KernelFacts>(std::make_unique<SymbolFacts>(std::move(symbols), start.host.namespaces));
+    return std::unique_ptr<policy::KernelFacts>(
+        std::make_unique<SymbolFacts>(std::move(symbols), start.host.namespaces));
   };
-  REDAN_ASSIGN(Policies policies, Policies::open({.kernel = *kernel,
-                                                  .facts = look_at_kernel,
-                                                  .options = session.options,
-                                                  .log = session.log,
-                                                  .now = [] { return boot_ns(); }}));
+  REDAN_ASSIGN(
+      Policies policies,
+      Policies::open(
+          {.kernel = *kernel, .facts = look_at_kernel, .options = session.options, .log = session.log, .now = [] {
+             return boot_ns();
+           }}));
   const RunParts parts{.kernel = *kernel,
                        .engine = engine,
                        .exporter = output.exporter(),

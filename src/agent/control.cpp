@@ -29,8 +29,8 @@ Result<sockaddr_un> address_of(const std::string& path) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   if (path.size() >= sizeof(address.sun_path)) {
-    return Error{ErrorCode::kConfig, fmt::format("--run-dir: '{}' is longer than a socket's name can be ({} bytes)", path,
-                                                 sizeof(address.sun_path) - 1)};
+    return Error{ErrorCode::kConfig, fmt::format("--run-dir: '{}' is longer than a socket's name can be ({} bytes)",
+                                                 path, sizeof(address.sun_path) - 1)};
   }
   path.copy(address.sun_path, path.size());
   return address;

@@ -15,7 +15,8 @@ namespace redan::agent {
 
 class SymbolFacts final : public policy::KernelFacts {
  public:
-  SymbolFacts(kernel::KernelSymbols symbols, const redan_namespaces& host) : symbols_(std::move(symbols)), host_(host) {}
+  SymbolFacts(kernel::KernelSymbols symbols, const redan_namespaces& host)
+      : symbols_(std::move(symbols)), host_(host) {}
 
   std::optional<int> parameters(std::string_view function) const override { return symbols_.parameters(function); }
   std::vector<std::string> signature(std::string_view function) const override { return symbols_.signature(function); }

@@ -43,8 +43,8 @@ struct AgentOptions {
   uint64_t process_cache_size = 65536;        ///< processes
   std::chrono::nanoseconds process_cache_gc_interval = std::chrono::seconds(30);
 
-  std::vector<std::string> tracing_policy;                            ///< files; all are read
-  std::string tracing_policy_dir = "/etc/redan/tracing-policy.d";     ///< absolute; empty: none
+  std::vector<std::string> tracing_policy;                         ///< files; all are read
+  std::string tracing_policy_dir = "/etc/redan/tracing-policy.d";  ///< absolute; empty: none
 
   bool enable_process_cred = false;
   bool enable_process_ns = false;

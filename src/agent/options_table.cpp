@@ -140,13 +140,16 @@ constexpr std::array kOptions = {
            .group = OptionGroup::kPolicy,
            .field = ListField{.field = &AgentOptions::tracing_policy},
            .value_name = "FILES",
-           .help = "TracingPolicy files. A file that cannot be used is told in the log and in the stream, and the others are used"},
-    Option{.name = "tracing-policy-dir",
-           .group = OptionGroup::kPolicy,
-           .field = StringField{&AgentOptions::tracing_policy_dir},
-           .value_name = "DIR",
-           .help = "Directory of TracingPolicy files, watched: what is put there, changed or taken away is added, replaced or "
-                   "deleted. May be absent; empty watches none"},
+           .help = "TracingPolicy files. A file that cannot be used is told in the log and in the stream, and the "
+                   "others are used"},
+    Option{
+        .name = "tracing-policy-dir",
+        .group = OptionGroup::kPolicy,
+        .field = StringField{&AgentOptions::tracing_policy_dir},
+        .value_name = "DIR",
+        .help =
+            "Directory of TracingPolicy files, watched: what is put there, changed or taken away is added, replaced or "
+            "deleted. May be absent; empty watches none"},
 
     Option{.name = "enable-process-cred",
            .group = OptionGroup::kContent,
@@ -213,8 +216,8 @@ constexpr std::array kOptions = {
         .help = "How often a heartbeat with the counters is among Redan's own records"},
 };
 
-constexpr std::array<std::string_view, 5> kGroupTitles = {"Configuration", "General", "Kernel side and process tree",
-                                                          "Content of events", "Export"};
+constexpr std::array<std::string_view, 6> kGroupTitles = {
+    "Configuration", "General", "Kernel side and process tree", "Policies", "Content of events", "Export"};
 
 }  // namespace
 

@@ -111,12 +111,14 @@ Result<void> Policies::add(std::string_view text, const std::string& source, con
   } else {
     loaded->policy = std::move(*compiled);
     loaded->name = loaded->policy.name;
-    for (const policy::Diagnostic& warning : loaded->policy.warnings) parts_.log.warn("policy {}", policy::format(warning, source));
+    for (const policy::Diagnostic& warning : loaded->policy.warnings)
+      parts_.log.warn("policy {}", policy::format(warning, source));
     const Loaded* other = find(loaded->name);
     if (other != nullptr && other->source != source) {
-      done = Error{ErrorCode::kConfig, fmt::format("{}: metadata.name: '{}' is the name of the policy in {} already; delete that "
-                                                   "one first or give this one another name",
-                                                   source, loaded->name, other->source)};
+      done = Error{ErrorCode::kConfig,
+                   fmt::format("{}: metadata.name: '{}' is the name of the policy in {} already; delete that "
+                               "one first or give this one another name",
+                               source, loaded->name, other->source)};
     } else {
       done = attach(*loaded, feed);
     }
@@ -200,7 +202,8 @@ Result<void> Policies::set_enabled(std::string_view name, bool enabled, const Fe
 }
 
 Policies::Loaded* Policies::find(std::string_view name) {
-  const auto found = std::ranges::find(policies_, name, [](const auto& loaded) { return std::string_view(loaded->name); });
+  const auto found =
+      std::ranges::find(policies_, name, [](const auto& loaded) { return std::string_view(loaded->name); });
   return found == policies_.end() ? nullptr : found->get();
 }
 
@@ -277,13 +280,13 @@ Result<std::string> Policies::answer(const Request& request, const Feed& feed) {
 
 std::string Policies::list() const {
   constexpr std::string_view kRow = "{:<32} {:<18} {:<13} {:>6} {:>10} {:>8} {:>10} {:>10}\n";
-  std::string text =
-      fmt::format(kRow, "NAME", "STATE", "MODE", "HOOKS", "POSTS", "LOST", "UNREADABLE", "MEMORY");
+  std::string text = fmt::format(kRow, "NAME", "STATE", "MODE", "HOOKS", "POSTS", "LOST", "UNREADABLE", "MEMORY");
   for (const auto& loaded : policies_) {
     const bool is_known = loaded->error.empty();
     Sums sums;
     std::string hooks;
-    for (size_t i = 0; i < loaded->hooks.size(); ++i) hooks += describe(*loaded->hooks[i], *loaded->policy.hooks[i].info, sums);
+    for (size_t i = 0; i < loaded->hooks.size(); ++i)
+      hooks += describe(*loaded->hooks[i], *loaded->policy.hooks[i].info, sums);
     text += fmt::format(kRow, loaded->name, loaded->state, is_known ? mode_name(loaded->policy.mode) : "-",
                         loaded->hooks.size(), sums.posts, sums.lost, sums.unreadable, sums.memory);
     if (!is_known) text += fmt::format("    {}\n", loaded->error);

@@ -29,7 +29,7 @@ enum FrameKind : uint16_t {
   kFrameScanEnd = 0x107,    ///< redan_record: those that did not come are gone
   kFrameStop = 0x108,       ///< CountersFrame: the last frame
   kFrameHook = 0x109,       ///< TextFrame: facts that describe a policy hook, before its first record; see hook_facts()
-  kFramePolicy = 0x10A,    ///< TextFrame: facts about what became of a policy, told as they are
+  kFramePolicy = 0x10A,     ///< TextFrame: facts about what became of a policy, told as they are
 };
 
 struct ClockFrame {

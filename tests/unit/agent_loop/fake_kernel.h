@@ -118,6 +118,9 @@ class FakeKernel final : public kernel::Kernel {
     if (tasks_error) return *tasks_error;
     return processes;
   }
+  Result<std::unique_ptr<kernel::Hook>> load_hook(const event::HookPlan&) override {
+    return Error{ErrorCode::kKernel, "this kernel has no hooks"};
+  }
 
  private:
   void remember(Call call, size_t value = 0) {
