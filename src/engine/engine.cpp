@@ -58,9 +58,7 @@ constexpr std::array<LossName, REDAN_LOSS_COUNT> kLossNames = {{
 }  // namespace
 
 Engine::Engine(EngineOptions options, int64_t wall_offset_ns)
-    : options_(std::move(options)),
-      wall_offset_ns_(wall_offset_ns),
-      tree_(options_.tree) {}
+    : options_(std::move(options)), wall_offset_ns_(wall_offset_ns), tree_(options_.tree) {}
 
 void Engine::handle(event::Bytes bytes, std::vector<Event>& out) {
   const auto frame = event::decode(bytes);

@@ -36,7 +36,8 @@ class KernelFacts {
   virtual bool has_lsm_hook(std::string_view hook) const = 0;
 
   /// Fields of a classic tracepoint; nothing if there is no such tracepoint.
-  virtual std::optional<std::vector<TracepointField>> tracepoint(std::string_view subsystem, std::string_view event) const = 0;
+  virtual std::optional<std::vector<TracepointField>> tracepoint(std::string_view subsystem,
+                                                                 std::string_view event) const = 0;
 
   /// tracefs available_filter_functions up to the first line with a space, sorted, each once.
   virtual std::vector<std::string> traceable_functions() const = 0;

@@ -224,8 +224,7 @@ TEST_CASE("a process that the listing met in the middle of its first exec is not
   Stage stage;
   // The listing could not see that it was only forked; the exec's record, sent later, can.
   constexpr redan_image kListed{.time = at(119), .tgid = 100, .flags = REDAN_IMAGE_LEARNT};
-  constexpr redan_image kPrevious{
-      .time = at(119), .tgid = 100, .flags = REDAN_IMAGE_LEARNT | REDAN_IMAGE_FORKED};
+  constexpr redan_image kPrevious{.time = at(119), .tgid = 100, .flags = REDAN_IMAGE_LEARNT | REDAN_IMAGE_FORKED};
   CHECK(stage.scan(at(120), {scanned(kListed, kKthreadd)}).front() == "exec 100@119000 of 2@1000: procFS");
   CHECK(stage.tell(ExecRecord{.tgid = 100, .time = at(121), .previous = kPrevious, .creator = kKthreadd}) ==
         Texts{"exec 100@121000 of 2@1000: execve clone"});
