@@ -105,13 +105,24 @@ def stopped(pid):
 class LaterAgent(Agent):
     """An agent that goes on with the export file of an earlier one, whose records are not among its own."""
 
+    _torn = b""  # what the earlier one was killed in the middle of, until this one has cut it off
+
     def start(self, timeout=60):
         with contextlib.suppress(FileNotFoundError):
             with open(self.export, "rb") as file:
                 data = file.read()
-            # What an agent was killed in the middle of is cut off by its successor.
             self._offset = data.rfind(b"\n") + 1
+            self._torn = data[self._offset:]
         return super().start(timeout)
+
+    def read(self):
+        if self._torn:
+            with open(self.export, "rb") as file:
+                file.seek(self._offset)
+                if file.read() == self._torn:
+                    return []
+            self._torn = b""
+        return super().read()
 
 
 class BareAgent:
