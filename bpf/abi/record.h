@@ -44,7 +44,6 @@ enum redan_kind {
 	REDAN_KIND_EXEC = 1, /* struct redan_exec */
 	REDAN_KIND_FORK = 2, /* struct redan_fork */
 	REDAN_KIND_EXIT = 3, /* struct redan_exit */
-	REDAN_KIND_HOOK = 4, /* struct redan_hook (abi/hook.h) */
 	REDAN_KIND_COUNT,
 };
 
