@@ -78,6 +78,7 @@ struct HookRecord {
     }
     hook.args_len = static_cast<uint32_t>(content.size());
     Frame frame = frame_of(hook);
+    frame.reserve(frame.size() + content.size());  // gcc 12 sees an overflow where the vector grows
     frame.insert(frame.end(), content.begin(), content.end());
     return frame;
   }
