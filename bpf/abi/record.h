@@ -29,7 +29,7 @@
 #endif
 
 /* Version of everything in this header; written into recordings. */
-#define REDAN_ABI_VERSION 1
+#define REDAN_ABI_VERSION 2
 
 #define REDAN_PATH_MAX 4096           /* linux/limits.h PATH_MAX, NUL included */
 #define REDAN_NAME_MAX 255            /* linux/limits.h NAME_MAX */

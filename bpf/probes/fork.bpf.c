@@ -12,8 +12,8 @@
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
-/* State for a child that its task would not describe: with CLONE_PARENT the real parent is not the creator, and the count of
- * execs is the creator's.
+/* State for a child that its task would not describe. With CLONE_PARENT the real parent is not the creator, and the count of
+ * execs is the creator's; and where the record is lost, nobody else knows the creator once the child has been re-parented.
  */
 static __always_inline void fork__start_state(struct task_struct *child, const struct redan_image *creator)
 {
@@ -55,6 +55,7 @@ int BPF_PROG(process_fork, struct task_struct *parent, struct task_struct *child
 	u64 seq = ring__next_seq();
 	struct redan_fork *e = bpf_ringbuf_reserve(&process_ring, sizeof(*e), 0);
 	if (!e) {
+		fork__start_state(child, &creator);
 		loss__count(REDAN_LOSS_RING_FULL_FORK);
 		return 0;
 	}

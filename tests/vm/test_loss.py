@@ -5,6 +5,7 @@ heals.
 
 Under loss the agent is stopped (SIGSTOP) for a part of the load, so that the ring does overflow.
 """
+import base64
 import os
 import signal
 import subprocess
@@ -78,8 +79,8 @@ class Paused:
             process.wait()
 
 
-def nest(folder, name):
-    spoken = Spoken([STORM, "nest", TINY, name], os.path.join(folder, name + ".nest"))
+def nest(folder, name, verb="nest"):
+    spoken = Spoken([STORM, verb, TINY, name], os.path.join(folder, f"{name}.{verb}"))
     spoken.wait_for("all of its processes", lambda: spoken.words)
     spoken.pids = [int(word) for word in spoken.words[0][1:]]
     return spoken
@@ -156,6 +157,18 @@ def nest_problems(agent, spoken, name, test_id):
     yield from told_by_healing(agent, third, TINY, "pause " + name, second, id_of(agent, second, own), "SIGKILL")
 
 
+def orphan_problems(agent, spoken, name):
+    """The fork's record was lost and the creator is gone; the sensor still knows who it was."""
+    _, creator, orphan = spoken.pids
+    execs = exec_of(agent, orphan, "pause " + name)
+    if len(execs) != 1 or not is_from_procfs(execs[0]):
+        yield f"{len(execs)} exec events of {name}, expected the one of the healing"
+        return
+    parent_id = base64.b64decode(execs[0]["process"].get("parent_exec_id", "")).decode()
+    if not parent_id.endswith(f":{creator}"):
+        yield f"the parent of {name} is {parent_id!r}, its creator was {creator}, its parent is {spoken.pids[0]}"
+
+
 def unseen_execs(agent, started):
     """Compares the number of lost exec records with what is missing, of `started` execs since the agent was ready."""
     seen = sum(not is_from_procfs(body) for body in bodies(agent.records, "process_exec"))
@@ -186,11 +199,12 @@ def overflow(arguments, cases, folder):
             victims.kill()
             sleepers = Paused("sleeper", 10)
             nests = {f"nest-{index}": nest(folder, f"nest-{index}") for index in range(3)}
+            orphan = nest(folder, "orphan", "orphan")
             storm.more_steps(SATURATED)
         storm.wait(timeout=1800)
         wait_until_healed(agent)
         sleepers.kill()
-        for spoken in nests.values():
+        for spoken in (*nests.values(), orphan):
             os.kill(spoken.pids[2], signal.SIGKILL)
             spoken.wait()
         agent.settle()
@@ -203,8 +217,8 @@ def overflow(arguments, cases, folder):
     events = StormEvents(storm, records)
     cases.check("overflow: there is some", [] if len(events.missing()) > SATURATED else ["hardly any exec was lost"])
     cases.check("overflow: sent = received + lost, and the sum of what was told", balance(agent))
-    started = storm.executed() + len(victims.pids()) + len(sleepers.pids()) + 2 * len(nests) + len(agent.sentinels)
-    ended = storm.ended() + len(victims.pids()) + len(sleepers.pids()) + 3 * len(nests) + len(agent.sentinels)
+    started = storm.executed() + len(victims.pids()) + len(sleepers.pids()) + 2 * (len(nests) + 1) + len(agent.sentinels)
+    ended = storm.ended() + len(victims.pids()) + len(sleepers.pids()) + 3 * (len(nests) + 1) + len(agent.sentinels)
     cases.check("overflow: as many execs are told to be lost as are missing", unseen_execs(agent, started))
     cases.check("overflow: as many exits are told to be lost as are missing", unseen_exits(agent, ended))
     cases.check("overflow: what was received is right", events.problems(complete=False))
@@ -217,6 +231,7 @@ def overflow(arguments, cases, folder):
     cases.check("overflow: the healing finds who began unseen", found)
     found = [problem for name, spoken in nests.items() for problem in nest_problems(agent, spoken, name, test_id)]
     cases.check("overflow: the healing finds families that began unseen", found)
+    cases.check("overflow: who forked is known also without its record", orphan_problems(agent, orphan, "orphan"))
     known = number(stop_record(agent), "processes")
     cases.check("overflow: in the end the tree holds the processes that there are",
                 [] if abs(known - expected) <= KERNEL_THREADS else [f"{known} in the tree, {expected} on the machine"])

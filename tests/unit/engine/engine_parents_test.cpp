@@ -13,22 +13,6 @@
 namespace redan::engine {
 namespace {
 
-constexpr redan_image forked(uint32_t tgid, uint64_t seconds) {
-  return {.time = at(seconds), .tgid = tgid, .flags = REDAN_IMAGE_FORKED};
-}
-constexpr redan_image execed(uint32_t tgid, uint64_t seconds) {
-  return {.time = at(seconds), .tgid = tgid, .flags = 0};
-}
-constexpr redan_image learnt(uint32_t tgid, uint64_t seconds) {
-  return {.time = at(seconds), .tgid = tgid, .flags = REDAN_IMAGE_LEARNT};
-}
-
-/// Process `tgid` is forked at 105 s and calls exec at 106 s.
-std::vector<Frame> started_process(uint32_t tgid, const redan_image& creator = kInit, unsigned fork_flags = 0) {
-  return {ForkRecord{.tgid = tgid, .time = at(105), .flags = fork_flags, .creator = creator}.frame(),
-          ExecRecord{.tgid = tgid, .time = at(106), .previous = forked(tgid, 105), .creator = creator}.frame()};
-}
-
 const event::ProcessExec& only_exec(const std::vector<event::Event>& events) {
   REQUIRE(events.size() == 1);
   REQUIRE(std::holds_alternative<event::ProcessExec>(events.front()));

@@ -12,22 +12,6 @@
 namespace redan::engine {
 namespace {
 
-constexpr redan_image forked(uint32_t tgid, uint64_t seconds) {
-  return {.time = at(seconds), .tgid = tgid, .flags = REDAN_IMAGE_FORKED};
-}
-constexpr redan_image execed(uint32_t tgid, uint64_t seconds) {
-  return {.time = at(seconds), .tgid = tgid, .flags = 0};
-}
-constexpr redan_image learnt(uint32_t tgid, uint64_t seconds, unsigned flags = 0) {
-  return {.time = at(seconds), .tgid = tgid, .flags = REDAN_IMAGE_LEARNT | flags};
-}
-
-/// Process `tgid` is forked by init at 105 s and calls exec at 106 s.
-std::vector<Frame> started_process(uint32_t tgid) {
-  return {ForkRecord{.tgid = tgid, .time = at(105), .creator = kInit}.frame(),
-          ExecRecord{.tgid = tgid, .time = at(106), .previous = forked(tgid, 105), .creator = kInit}.frame()};
-}
-
 std::string healed(int added, int gone, int known) {
   return "healed processes_added=" + std::to_string(added) + " processes_gone=" + std::to_string(gone) +
          " processes_known=" + std::to_string(known);

@@ -33,6 +33,23 @@ inline constexpr redan_image kInit{.time = at(1), .tgid = 1, .flags = REDAN_IMAG
 inline constexpr redan_image kKthreadd{.time = at(1), .tgid = 2, .flags = REDAN_IMAGE_LEARNT};
 inline constexpr redan_image kKernel{};
 
+/// Images: made by a fork, made by an exec, not seen being made.
+constexpr redan_image forked(uint32_t tgid, uint64_t seconds) {
+  return {.time = at(seconds), .tgid = tgid, .flags = REDAN_IMAGE_FORKED};
+}
+constexpr redan_image execed(uint32_t tgid, uint64_t seconds) {
+  return {.time = at(seconds), .tgid = tgid, .flags = 0};
+}
+constexpr redan_image learnt(uint32_t tgid, uint64_t seconds, unsigned flags = 0) {
+  return {.time = at(seconds), .tgid = tgid, .flags = REDAN_IMAGE_LEARNT | flags};
+}
+
+/// Process `tgid` is forked at 105 s and calls exec at 106 s.
+inline std::vector<Frame> started_process(uint32_t tgid, const redan_image& creator = kInit, unsigned fork_flags = 0) {
+  return {ForkRecord{.tgid = tgid, .time = at(105), .flags = fork_flags, .creator = creator}.frame(),
+          ExecRecord{.tgid = tgid, .time = at(106), .previous = forked(tgid, 105), .creator = creator}.frame()};
+}
+
 using Texts = std::vector<std::string>;
 
 /// "100@106000": process 100 at 106 s, in milliseconds.

@@ -7,6 +7,9 @@
 //       Says: main PID, loop LOOP PID, step LOOP N (after each turn), end LOOP COUNT
 //   storm nest TINY TOKEN
 //       Forks a child that forks one that becomes `TINY pause TOKEN`; each ends after its child. Says: nest PID PID PID
+//   storm orphan TINY TOKEN
+//       As nest, but the child in the middle ends at once, and the other becomes its grandparent's before it becomes
+//       `TINY pause TOKEN`. Says: nest PID PID PID
 //   storm again TINY TOKEN PID...
 //       A child for each PID, of this very pid, which must be free; waits for all of them. On SIGTERM a child becomes
 //       `TINY TOKEN-PID`. Says for each: again PID
@@ -21,6 +24,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -138,6 +142,27 @@ static int nest(char* token) {
   return 0;
 }
 
+static int orphan(char* token) {
+  const pid_t top = getpid();
+  if (prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0) fail("prctl");
+  const pid_t child = fork();
+  if (child < 0) fail("fork");
+  if (child == 0) {
+    const pid_t middle = getpid();
+    const pid_t grandchild = fork();
+    if (grandchild < 0) fail("fork");
+    if (grandchild > 0) _exit(0);
+    while (getppid() != top) nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+    say("nest %d %d %d\n", top, middle, getpid());
+    become("pause", token);
+    _exit(99);
+  }
+  wait_for(child);
+  while (wait(NULL) > 0) {
+  }
+  return 0;
+}
+
 static pid_t fork_as(pid_t pid) {
   struct clone_args arguments = {.exit_signal = SIGCHLD, .set_tid = (uint64_t)(uintptr_t)&pid, .set_tid_size = 1};
   return (pid_t)syscall(SYS_clone3, &arguments, sizeof(arguments));
@@ -203,6 +228,7 @@ int main(int argc, char** argv) {
   tiny = argv[2];
   if (strcmp(verb, "run") == 0 && argc == 6) return run(argv[3], atoi(argv[4]), atol(argv[5]));
   if (strcmp(verb, "nest") == 0) return nest(argv[3]);
+  if (strcmp(verb, "orphan") == 0) return orphan(argv[3]);
   if (strcmp(verb, "again") == 0) return again(argv[3], argv + 4);
   if (strcmp(verb, "threads") == 0) return threads(argv[3]);
   return 2;
