@@ -13,9 +13,6 @@
 namespace redan::engine {
 namespace {
 
-constexpr redan_image forked(uint32_t tgid, uint64_t seconds) {
-  return {.time = at(seconds), .tgid = tgid, .flags = REDAN_IMAGE_FORKED};
-}
 
 EngineOptions without_heartbeat() { return {.heartbeat_ns = 0}; }
 
