@@ -13,7 +13,6 @@
 namespace redan::engine {
 namespace {
 
-
 EngineOptions without_heartbeat() { return {.heartbeat_ns = 0}; }
 
 /// A namespace set in which every member is `inum`.
