@@ -207,6 +207,66 @@ struct redan_hook_plan {
 };
 REDAN_PIN_SIZE(struct redan_hook_plan, 16 + 6 * 8 + 5 * 1600);
 
+/* --- shortcuts: what user space derives of a plan, so that most runs end before scratch memory is taken or a path is built ---
+ *
+ * They only ever refute: a selector of which a shortcut says no cannot match. Whatever passes is decided by the plan alone, so
+ * shortcuts that are all zero change nothing but the cost.
+ */
+
+#define REDAN_HOOK_SHORTCUTS REDAN_HOOK_ARG_FILTERS
+#define REDAN_HOOK_BITSETS 4
+#define REDAN_BITSET_NUMBERS 512 /* from 0 on, and as many with bit 31 set: 32-bit system calls */
+#define REDAN_PATH_PREFIXES 4    /* compared in place; a filter with more is not cut short */
+#define REDAN_PREFIX_COMPONENTS 16
+#define REDAN_PREFIX_WORDS 48
+
+enum redan_shortcut_kind {
+	REDAN_SHORTCUT_NONE = 0, /* the list ends here */
+	REDAN_SHORTCUT_BITS,     /* a number's set is the bitset `index` */
+	REDAN_SHORTCUT_NUMBER,
+	REDAN_SHORTCUT_SOCKET, /* a number or an address of a struct sock */
+	REDAN_SHORTCUT_PREFIX, /* of the path prefixes `index` on, `count` */
+};
+
+struct redan_shortcut {
+	__u8 kind;   /* enum redan_shortcut_kind */
+	__u8 filter; /* of the selector's `args` */
+	__u8 index, count;
+};
+
+/* The bits of the plain numbers, then those of the numbers with bit 31. */
+struct redan_bitset {
+	__u64 words[2 * REDAN_BITSET_NUMBERS / 64];
+};
+
+/* "/usr/lib/x" has three components, of which the last is `open`: names may go on behind it. That of "/usr/lib/" is not. */
+struct redan_path_prefix {
+	__u8 count; /* of components */
+	__u8 open;
+	__u8 spaced; /* the last component has a space: it could be met by " (deleted)" */
+	__u8 pad0[5];
+	struct {
+		__u8 len;
+		__u8 at; /* in words, each component filled up with NULs */
+	} components[REDAN_PREFIX_COMPONENTS];
+	__u64 words[REDAN_PREFIX_WORDS];
+};
+REDAN_PIN_SIZE(struct redan_path_prefix, 8 + 32 + 8 * REDAN_PREFIX_WORDS);
+
+struct redan_hook_shortcuts {
+	__u8 guarded; /* sys_enter: whoever calls none of `guard` matches no selector */
+	__u8 numbers; /* some selector has number shortcuts */
+	__u8 reads;   /* some selector has read shortcuts */
+	__u8 slots;   /* bit: the slot's number is needed for them */
+	__u8 pad0[4];
+	struct redan_shortcut number[REDAN_HOOK_SELECTORS][REDAN_HOOK_SHORTCUTS]; /* in a register: first of all */
+	struct redan_shortcut read[REDAN_HOOK_SELECTORS][REDAN_HOOK_SHORTCUTS];   /* after the process's filters */
+	__u64 pad1;
+	__u64 guard[REDAN_BITSET_NUMBERS / 64];
+	struct redan_bitset bitsets[REDAN_HOOK_BITSETS];
+	struct redan_path_prefix prefixes[REDAN_PATH_PREFIXES];
+};
+
 /* Of all hooks of an agent; beside the plan in a hook's .rodata. */
 struct redan_hook_settings {
 	__u32 ring_limit;      /* bytes in the process ring above which hooks do not send: the rest is for processes */

@@ -8,6 +8,7 @@
 #include "lib/kernel_types.h"
 
 #include <bpf/bpf_core_read.h>
+#include <bpf/bpf_helpers.h>
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
@@ -28,6 +29,11 @@ struct cred___cap_value {
 /* Only with CONFIG_AUDIT. */
 struct task_struct___audit {
 	kuid_t loginuid;
+};
+
+/* Since 6.4 (open-coded iterators). */
+struct bpf_iter_num {
+	u64 opaque[1];
 };
 
 /* 6.1 (its BTF): the vector is `iov`. */
@@ -61,6 +67,13 @@ static __always_inline u32 task__login_uid(const struct task_struct *task)
 		return ~0u;
 	return ((const struct task_struct___audit *)task)->loginuid.val;
 }
+
+/* Since 6.2 (a35b9af4ec2c): any number becomes a pointer that can be read, faults giving 0. */
+extern void *bpf_rdonly_cast(void *address, u32 type) __ksym __weak;
+
+/* A type stands for the function: a program that takes the address of a function of the kernel is refused before 6.4. */
+#define HAS_TYPED_READS bpf_core_type_exists(struct bpf_iter_num)
+#define TYPED(type, address) ((const type *)bpf_rdonly_cast((void *)(address), bpf_core_type_id_kernel(type)))
 
 /* Where iov_iter has its vector (6.1: iov, 6.12: __iov). */
 static __always_inline u32 iov_iter__vector_offset(void)

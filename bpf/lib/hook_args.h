@@ -23,29 +23,20 @@ static __always_inline u64 number__extend(u64 raw, u32 size, bool is_signed)
 	return raw;
 }
 
-/* Types that are a number as they are, without any read that could fail. */
-static __always_inline bool slot__read_number(hook_arg *arg, struct hook_slot *slot)
+/* Of a type that is a number as it is, without any read that could fail. */
+static __always_inline u64 number__of(hook_arg *arg, u64 raw)
 {
-	u64 raw = slot->raw;
-
 	switch (arg->type) {
-	case REDAN_ARG_NUMBER:
-		slot->fields[REDAN_FIELD_VALUE] = number__extend(raw, arg->size, arg->options & REDAN_ARG_SIGNED);
-		return true;
 	case REDAN_ARG_CAPABILITY:
-		slot->fields[REDAN_FIELD_VALUE] = number__extend(raw, 4, true);
-		return true;
+		return number__extend(raw, 4, true);
 	case REDAN_ARG_SYSCALL: {
 		const struct task_struct *task = bpf_get_current_task_btf();
 		u32 number = raw;
 
-		if (task->thread_info.status & TS_COMPAT)
-			number |= SYSCALL_32BIT;
-		slot->fields[REDAN_FIELD_VALUE] = number;
-		return true;
+		return task->thread_info.status & TS_COMPAT ? number | SYSCALL_32BIT : number;
 	}
 	}
-	return false;
+	return number__extend(raw, arg->size, arg->options & REDAN_ARG_SIGNED);
 }
 
 static __always_inline s64 slot__size(struct hook_scratch *s, hook_arg *arg)
@@ -192,7 +183,7 @@ static __noinline void slot__read(struct hook_scratch *s, u32 index)
 	if (arg_type__is_number(plan.args[i].type)) {           \
 		s->slots[i].flags = 0;                          \
 		s->slots[i].aux = 0;                            \
-		slot__read_number(&plan.args[i], &s->slots[i]); \
+		s->slots[i].fields[REDAN_FIELD_VALUE] = number__of(&plan.args[i], s->slots[i].raw); \
 	}
 #define READ_POINTER(i)                                                   \
 	if (plan.args[i].type && !arg_type__is_number(plan.args[i].type)) \

@@ -7,9 +7,11 @@
 #define REDAN_LIB_HOOK_PLAN_H
 
 #include "abi/hook.h"
+#include "lib/compat.h"
 #include "lib/shared.h"
 
 __weak const volatile struct redan_hook_plan plan = {};
+__weak const volatile struct redan_hook_shortcuts shortcuts = {};
 __weak const volatile struct redan_hook_settings hook_settings = {};
 /* A section of its own: .bss is the sensor's (struct redan_counters), which all hooks share. */
 __weak struct redan_hook_counters hook_counters SEC(".data.hook") = {};
@@ -17,11 +19,15 @@ __weak struct redan_hook_counters hook_counters SEC(".data.hook") = {};
 typedef const volatile struct redan_hook_arg hook_arg;
 typedef const volatile struct redan_filter hook_filter;
 typedef const volatile struct redan_selector hook_selector;
+typedef const volatile struct redan_shortcut hook_shortcut;
+typedef const volatile struct redan_path_prefix hook_prefix;
 
 #define FOR_EACH_SLOT(F) F(0) F(1) F(2) F(3) F(4) F(5)
 #define FOR_EACH_SELECTOR(F) F(0) F(1) F(2) F(3) F(4)
 #define FOR_EACH_OF_FIVE(F, a) F(a, 0) F(a, 1) F(a, 2) F(a, 3) F(a, 4)
 #define FOR_EACH_OF_TWELVE(F, a) FOR_EACH_OF_FIVE(F, a) F(a, 5) F(a, 6) F(a, 7) F(a, 8) F(a, 9) F(a, 10) F(a, 11)
+
+#define ALL_SELECTORS ((1u << REDAN_HOOK_SELECTORS) - 1)
 
 #define HOOK_COUNT(counter) __sync_fetch_and_add(&hook_counters.counter, 1)
 
@@ -68,6 +74,18 @@ static __always_inline long kernel__read(void *to, u32 size, const void *from)
 	({                                                                                                         \
 		_Static_assert(sizeof(*(to)) == sizeof(((type *)0)->field), "size of the field");                  \
 		kernel__read((to), sizeof(*(to)), (const void *)((address) + bpf_core_field_offset(type, field))); \
+	})
+
+/* The same where typed loads of any address are to be had: a tenth of the cost. They cannot fail: what cannot be read is 0. */
+#define READ_TYPED(to, type, address, field)                                                                 \
+	({                                                                                                  \
+		_Static_assert(sizeof(*(to)) == sizeof(((type *)0)->field), "size of the field");           \
+		long failed = 0;                                                                            \
+		if (settings.kernel_reads && HAS_TYPED_READS)                                               \
+			*(to) = (typeof(*(to)))TYPED(type, (address))->field;                               \
+		else                                                                                        \
+			failed = READ_FIELD((to), type, (address), field);                                  \
+		failed;                                                                                     \
 	})
 
 #endif

@@ -206,19 +206,18 @@ static __noinline bool process__matches(hook_filter *f)
 	}
 FOR_EACH_SELECTOR(SELECTOR_PROCESS)
 
-#define PASS_SELECTOR(k)                                                       \
-	if (plan.selectors[k].used && selector__process_matches_##k(binaries)) \
-		passed |= 1 << (k);
+/* Selectors are used from the first on. */
+#define PASS_SELECTOR(k)                                                        \
+	if (!plan.selectors[k].used)                                            \
+		return passed & ((1u << (k)) - 1);                              \
+	if ((passed & (1u << (k))) && !selector__process_matches_##k(binaries)) \
+		passed &= ~(1u << (k));
 
-/* The selectors whose process filters match, as bits. Global: the result is just a number to what follows. */
-__weak __noinline int hook__pass_selectors(void)
+/* Those of the selectors `passed` whose process filters match. Global: the result is just a number to what follows. */
+__weak __noinline int selectors__pass_process(u32 passed)
 {
-	u64 binaries;
-	int passed = 0;
+	u64 binaries = USES_BINARY ? binary__matches() : 0;
 
-	if (!plan.selectors[0].used) /* no selectors: everything passes */
-		return 1;
-	binaries = USES_BINARY ? binary__matches() : 0;
 	FOR_EACH_SELECTOR(PASS_SELECTOR)
 	return passed;
 }

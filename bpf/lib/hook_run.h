@@ -5,6 +5,7 @@
 
 #include "lib/hook_act.h"
 #include "lib/hook_process.h"
+#include "lib/hook_shortcuts.h"
 
 #define RETURN_SELECTOR(first, k)                                                                                  \
 	if ((k) >= (first) && plan.selectors[k].used && (passed & (1u << (k))) && selector__return_matches_##k(s)) \
@@ -71,26 +72,51 @@ static __noinline int hook__decide(struct hook_scratch *s, u32 passed)
 	return 0;
 }
 
-/* A program's body: `take(ctx, i)` gives slot i's number. */
+/* A program's body: `take(ctx, i)` gives slot i's number. From the cheapest to the dearest: numbers that are in registers, the
+ * process, a few loads, and only for what is left scratch memory and all that the plan looks at.
+ */
+#define HOOK_TAKE_EARLY(take, i)     \
+	if (slots & (1u << (i)))     \
+		early.raw[i] = take(ctx, i);
 #define HOOK_TAKE_SLOT(take, i) \
 	if (plan.args[i].type)  \
 		s->slots[i].raw = take(ctx, i);
-#define HOOK_RUN(ctx, take)                                               \
-	({                                                                \
-		int passed = hook__pass_selectors();                      \
-		struct hook_scratch *s = passed ? scratch__take() : NULL; \
-		if (s) {                                                  \
-			HOOK_TAKE_SLOT(take, 0)                           \
-			HOOK_TAKE_SLOT(take, 1)                           \
-			HOOK_TAKE_SLOT(take, 2)                           \
-			HOOK_TAKE_SLOT(take, 3)                           \
-			HOOK_TAKE_SLOT(take, 4)                           \
-			HOOK_TAKE_SLOT(take, 5)                           \
-			s->record = (u64)ctx;                             \
-			hook__decide(s, passed);                          \
-			scratch__give(s);                                 \
-		}                                                         \
-		0;                                                        \
+#define HOOK_RUN(ctx, take)                                                             \
+	({                                                                              \
+		struct hook_early early = {};                                           \
+		struct hook_scratch *s = NULL;                                          \
+		u32 passed = ALL_SELECTORS, slots;                                      \
+                                                                                        \
+		if (!shortcuts.guarded || !guard__refutes(CTX_LOAD(ctx, GUARD_NUMBER))) { \
+			slots = shortcuts.slots;                                        \
+			if (slots) {                                                    \
+				HOOK_TAKE_EARLY(take, 0)                                \
+				HOOK_TAKE_EARLY(take, 1)                                \
+				HOOK_TAKE_EARLY(take, 2)                                \
+				HOOK_TAKE_EARLY(take, 3)                                \
+				HOOK_TAKE_EARLY(take, 4)                                \
+			}                                                               \
+			if (shortcuts.numbers)                                          \
+				passed = selectors__pass_numbers(&early);               \
+			if (passed && plan.selectors[0].used)                           \
+				passed = selectors__pass_process(passed);               \
+			if (passed && shortcuts.reads)                                  \
+				passed = selectors__pass_reads(&early, passed);         \
+			if (passed)                                                     \
+				s = scratch__take();                                    \
+		}                                                                       \
+		if (s) {                                                                \
+			HOOK_TAKE_SLOT(take, 0)                                         \
+			HOOK_TAKE_SLOT(take, 1)                                         \
+			HOOK_TAKE_SLOT(take, 2)                                         \
+			HOOK_TAKE_SLOT(take, 3)                                         \
+			HOOK_TAKE_SLOT(take, 4)                                         \
+			HOOK_TAKE_SLOT(take, 5)                                         \
+			s->record = (u64)ctx;                                           \
+			hook__decide(s, passed);                                        \
+			scratch__give(s);                                               \
+		}                                                                       \
+		0;                                                                      \
 	})
 
 #endif

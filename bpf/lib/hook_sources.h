@@ -111,6 +111,8 @@ static __always_inline u64 trampoline__take(void *ctx, u32 i)
 		return words__parameter(ctx, arg->index);
 	case REDAN_SOURCE_SYSCALL:
 		return syscall__parameter(CTX_LOAD(ctx, 0), arg);
+	case REDAN_SOURCE_FIELD: /* raw_syscalls/sys_enter in the classic's place: the number, all that it is taken for */
+		return CTX_LOAD(ctx, 8);
 	}
 	return 0;
 }

@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 
 #include "generated/hook.skel.h"
+#include "kernel/hook_shortcuts.h"
 
 namespace redan::kernel {
 namespace {
@@ -91,6 +92,8 @@ void size_hook_sets(const event::HookPlan& plan, hook& skeleton) {
   size_map(skeleton.maps.hook_postfixes, has_op(program, REDAN_OP_POSTFIX), plan.postfixes.size());
   size_map(skeleton.maps.hook_addresses4, addresses, plan.addresses.size() - v6);
   size_map(skeleton.maps.hook_addresses6, addresses, v6);
+  // The skeleton types .rodata as constant, which it becomes when it is loaded.
+  const_cast<redan_hook_shortcuts&>(skeleton.rodata->shortcuts) = make_shortcuts(plan);
 }
 
 Result<void> fill_hook_sets(const event::HookPlan& plan, hook& skeleton) {

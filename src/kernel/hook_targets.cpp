@@ -60,6 +60,18 @@ std::optional<HookTarget> lsm_in_place_of(const event::HookPlan& plan, const Ker
       .attachment = HookAttachment::kLsm, .name = hook, .parameters = static_cast<uint8_t>(own.size() - 1)};
 }
 
+/// Whether a raw tracepoint tells what this classic one does: of raw_syscalls/sys_enter the number is asked for, or nothing. It
+/// is a third of the cost, and every system call of every process pays it.
+bool has_raw_twin(const event::HookPlan& plan) {
+  constexpr uint16_t kNumber = 8;  // its offset in the record
+  return plan.info->subsystem == "raw_syscalls" && plan.symbol == "sys_enter" &&
+         std::all_of(std::begin(plan.program.args), std::end(plan.program.args), [](const redan_hook_arg& arg) {
+           return arg.type == REDAN_ARG_NONE ||
+                  (arg.source == REDAN_SOURCE_FIELD && arg.offset == kNumber &&
+                   (arg.type == REDAN_ARG_SYSCALL || arg.type == REDAN_ARG_NUMBER));
+         });
+}
+
 Result<std::vector<HookTarget>> function_targets(const event::HookPlan& plan, const KernelSymbols& symbols,
                                                  const HookingFacts& facts) {
   std::vector<HookTarget> targets;
@@ -122,6 +134,9 @@ Result<std::vector<HookTarget>> hook_targets(const event::HookPlan& plan, const 
     }
     case event::HookSection::kTracepoints:
       if (!symbols.tracepoint(plan.info->subsystem, plan.symbol)) return no_such("tracepoint", plan);
+      if (has_raw_twin(plan))
+        return std::vector<HookTarget>{{.attachment = HookAttachment::kRawTracepoint, .name = plan.symbol},
+                                       {.attachment = HookAttachment::kTracepoint, .name = plan.symbol}};
       return std::vector<HookTarget>{{.attachment = HookAttachment::kTracepoint, .name = plan.symbol}};
     case event::HookSection::kRawTracepoints:
       return std::vector<HookTarget>{{.attachment = HookAttachment::kRawTracepoint, .name = plan.symbol}};
