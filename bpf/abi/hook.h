@@ -110,9 +110,14 @@ enum redan_field {
 	REDAN_FIELD_EFFECTIVE, /* capability sets */
 	REDAN_FIELD_INHERITABLE,
 	REDAN_FIELD_PERMITTED,
-	REDAN_FIELD_OTHER_USER_NS,  /* 1: the user namespace differs from that of pid 1 */
-	REDAN_FIELD_NAMESPACE = 16, /* + enum redan_ns: inode number */
-	REDAN_FIELD_COUNT = 26,
+	REDAN_FIELD_OTHER_USER_NS, /* 1: the user namespace differs from that of pid 1 */
+	/* What differs from the record that is kept of the process, as bits; 0 if nothing is known */
+	REDAN_FIELD_NAMESPACE_CHANGES, /* bit n: enum redan_ns n */
+	REDAN_FIELD_NAMESPACE = 16,    /* + enum redan_ns: inode number */
+	REDAN_FIELD_EFFECTIVE_CHANGES = 26,
+	REDAN_FIELD_INHERITABLE_CHANGES,
+	REDAN_FIELD_PERMITTED_CHANGES,
+	REDAN_FIELD_COUNT,
 };
 
 enum redan_op {
@@ -165,6 +170,12 @@ enum redan_action {
 	REDAN_ACTION_NOTIFY_ENFORCER = 13,
 };
 
+/* What an event makes the new record of the process, so that a change is reported once. */
+enum redan_renewal {
+	REDAN_RENEW_NAMESPACES = 1 << 0,
+	REDAN_RENEW_CAPABILITIES = 1 << 1,
+};
+
 enum redan_rate_scope {
 	REDAN_RATE_THREAD,
 	REDAN_RATE_PROCESS,
@@ -182,8 +193,8 @@ struct redan_selector {
 	__u8 track_slot;    /* TrackSock, UntrackSock: slot plus 1; 0: neither */
 	__u8 untrack_slot;
 	__u8 rate_scope; /* enum redan_rate_scope */
-	__u8 pad0;
-	__u32 rate_ms; /* 0: no limit */
+	__u8 renews;     /* enum redan_renewal */
+	__u32 rate_ms;   /* 0: no limit */
 	__u32 pad1;
 };
 REDAN_PIN_SIZE(struct redan_selector, 22 * 72 + 16);

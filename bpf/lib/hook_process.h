@@ -3,6 +3,7 @@
 #ifndef REDAN_LIB_HOOK_PROCESS_H
 #define REDAN_LIB_HOOK_PROCESS_H
 
+#include "lib/hook_changes.h"
 #include "lib/hook_filter.h"
 #include "lib/hook_path.h"
 #include "lib/identity.h"
@@ -79,6 +80,11 @@ static __noinline u64 process__number(u32 field)
 		return CAP_SET__READ(task->cred, cap_permitted);
 	case REDAN_FIELD_OTHER_USER_NS:
 		return task->cred->user_ns->ns.inum != USER_NS_INIT_INUM;
+	case REDAN_FIELD_NAMESPACE_CHANGES:
+	case REDAN_FIELD_EFFECTIVE_CHANGES:
+	case REDAN_FIELD_INHERITABLE_CHANGES:
+	case REDAN_FIELD_PERMITTED_CHANGES:
+		return process__changes(field);
 	}
 	return process__namespace(task, field - REDAN_FIELD_NAMESPACE);
 }

@@ -49,6 +49,8 @@ static __noinline void hook__act(struct hook_scratch *s, u32 passed, u32 index)
 		HOOK_COUNT(rate_limited);
 	} else if (hook__send(s, &verdict, &image)) {
 		HOOK_COUNT(posted[index]);
+		if (selector->renews)
+			process__renew(selector->renews);
 	} else {
 		HOOK_COUNT(lost);
 	}

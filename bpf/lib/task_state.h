@@ -7,14 +7,28 @@
 #ifndef REDAN_LIB_TASK_STATE_H
 #define REDAN_LIB_TASK_STATE_H
 
-#include "lib/shared.h"
+#include "lib/identity.h"
+
+/* What a process had when this was kept: hooks compare it with what it has. */
+struct task_privileges {
+	struct redan_namespaces ns;
+	u64 effective, inheritable, permitted;
+};
+
+enum privileges_origin {
+	PRIVILEGES_UNKNOWN = 0,
+	PRIVILEGES_OF_FORK,
+	PRIVILEGES_OF_EXEC, /* the first one of the process: stays until a hook reports a change */
+};
 
 struct task_state {
 	u64 image_time;
 	u64 creator_time;
 	u32 creator_tgid;
-	u32 image_flags; /* enum redan_image_flag */
-	u64 ended;       /* 1: its exit has been reported */
+	u32 image_flags;       /* enum redan_image_flag */
+	u64 ended;             /* 1: its exit has been reported */
+	u64 privileges_origin; /* enum privileges_origin */
+	struct task_privileges privileges;
 };
 
 struct {
@@ -99,6 +113,22 @@ static __always_inline struct task_state task_state__learn(struct task_struct *l
 	};
 
 	return learnt;
+}
+
+static __always_inline void privileges__read(const struct task_struct *task, struct task_privileges *to)
+{
+	const struct cred *cred = task->cred;
+
+	task__read_namespaces(task, &to->ns);
+	to->effective = CAP_SET__READ(cred, cap_effective);
+	to->inheritable = CAP_SET__READ(cred, cap_inheritable);
+	to->permitted = CAP_SET__READ(cred, cap_permitted);
+}
+
+static __always_inline void privileges__keep(struct task_struct *task, struct task_state *state, u32 origin)
+{
+	privileges__read(task, &state->privileges);
+	state->privileges_origin = origin;
 }
 
 #endif

@@ -62,8 +62,10 @@ __weak __noinline int exec__take_over(struct exec_images *images, u64 now, u32 o
 		new = old;
 		new.image_time = now;
 		new.image_flags = 0;
-		task_state__create(task, &new);
+		state = task_state__create(task, &new);
 	}
+	if (state && state->privileges_origin != PRIVILEGES_OF_EXEC)
+		privileges__keep(task, state, PRIVILEGES_OF_EXEC);
 	images->previous.tgid = tgid;
 	images->previous.time = old.image_time;
 	images->previous.flags = old.image_flags;

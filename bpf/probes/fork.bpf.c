@@ -27,6 +27,17 @@ static __always_inline void fork__start_state(struct task_struct *child, const s
 	task_state__create(child, &state);
 }
 
+/* Some hook compares what a process has with what it had at its start. */
+static __always_inline void fork__keep_privileges(struct task_struct *child, const struct redan_image *creator)
+{
+	struct task_state *state;
+
+	fork__start_state(child, creator);
+	state = bpf_task_storage_get(&task_states, child, 0, 0);
+	if (state)
+		privileges__keep(child, state, PRIVILEGES_OF_FORK);
+}
+
 static __always_inline u16 fork__flags(const struct task_struct *child)
 {
 	/* Right after the fork the child's active pid namespace is the one its nsproxy has for children (copy_process()). */
@@ -49,7 +60,9 @@ int BPF_PROG(process_fork, struct task_struct *parent, struct task_struct *child
 	/* The creator is the task that runs this hook: with CLONE_PARENT the real parent is another one. */
 	struct task_struct *leader = parent->group_leader;
 	struct redan_image creator = task__image(leader);
-	if (child->real_parent->tgid != leader->tgid || child->self_exec_id != child->parent_exec_id)
+	if (counters.keep_privileges)
+		fork__keep_privileges(child, &creator);
+	else if (child->real_parent->tgid != leader->tgid || child->self_exec_id != child->parent_exec_id)
 		fork__start_state(child, &creator);
 
 	u64 seq = ring__next_seq();

@@ -24,6 +24,8 @@ class SelectorCompiler {
       if (redan_filter* place = next_process(filter.place)) filters_.pids(filter, *place);
     namespaces();
     capabilities();
+    namespace_changes();
+    capability_changes();
     args();
     returned();
     compile_actions(context_, hook_, selector_, slots_, into_);
@@ -36,18 +38,15 @@ class SelectorCompiler {
     Diagnostics& diagnostics = context_.diagnostics;
     if (!selector_.parent_binaries.empty())
       not_supported(diagnostics, selector_.parent_binaries[0].place, Feature::kParentBinaries);
-    if (!selector_.namespace_changes.empty())
-      not_supported(diagnostics, selector_.namespace_changes[0].place, Feature::kNamespaceChanges);
-    if (!selector_.capability_changes.empty())
-      not_supported(diagnostics, selector_.capability_changes[0].place, Feature::kCapabilityChanges);
     if (selector_.workloads) not_supported(diagnostics, selector_.workloads->place, Feature::kMatchWorkloads);
     if (!selector_.data.empty()) not_supported(diagnostics, selector_.data[0].place, Feature::kData);
   }
 
   redan_filter* next_process(const Place& place) {
     if (processes_ < REDAN_HOOK_PROCESS_FILTERS) return &into_.process[processes_++];
-    error(place, "one filter on the process too many, allowed in a selector: " +
-                     std::to_string(REDAN_HOOK_PROCESS_FILTERS) + " (a capability of a namespace counts as two)");
+    error(place,
+          "one filter on the process too many, allowed in a selector: " + std::to_string(REDAN_HOOK_PROCESS_FILTERS) +
+              " (a capability of a namespace and capabilities that NotIn changed count as two)");
     return nullptr;
   }
 
@@ -80,13 +79,48 @@ class SelectorCompiler {
     for (const CapabilityFilter& filter : selector_.capabilities) {
       redan_filter* place = next_process(filter.place);
       if (place) filters_.capabilities(filter, *place);
-      if (!*filter.is_namespace_capability) continue;
-      redan_filter* other = next_process(filter.place);
-      if (!other) continue;
-      other->op = REDAN_OP_EQUAL;
-      other->field = REDAN_FIELD_OTHER_USER_NS;
-      other->count = 1;
-      other->values[0][0] = 1;
+      in_other_user_namespace(filter);
+    }
+  }
+
+  void in_other_user_namespace(const CapabilityFilter& filter) {
+    if (!*filter.is_namespace_capability) return;
+    redan_filter* other = next_process(filter.place);
+    if (!other) return;
+    other->op = REDAN_OP_EQUAL;
+    other->field = REDAN_FIELD_OTHER_USER_NS;
+    other->count = 1;
+    other->values[0][0] = 1;
+  }
+
+  void namespace_changes() {
+    if (selector_.namespace_changes.size() > 1)
+      return error(selector_.namespace_changes[1].place,
+                   "found " + std::to_string(selector_.namespace_changes.size()) + " entries, allowed: 1");
+    for (const NamespaceChangesFilter& filter : selector_.namespace_changes) {
+      redan_filter* place = next_process(filter.place);
+      if (place) filters_.namespace_changes(filter, *place);
+      into_.renews |= REDAN_RENEW_NAMESPACES;
+    }
+  }
+
+  // NotIn: none of those listed has changed, but something has.
+  void capability_changes() {
+    if (selector_.capability_changes.size() > 1)
+      return error(selector_.capability_changes[1].place,
+                   "found " + std::to_string(selector_.capability_changes.size()) + " entries, allowed: 1");
+    for (const CapabilityFilter& filter : selector_.capability_changes) {
+      redan_filter* place = next_process(filter.place);
+      if (place) filters_.capability_changes(filter, *place);
+      in_other_user_namespace(filter);
+      into_.renews |= REDAN_RENEW_CAPABILITIES;
+      if (*filter.op != InOperator::kNotIn || !place) continue;
+      redan_filter* any = next_process(filter.place);
+      if (!any) continue;
+      any->op = REDAN_OP_MASK;
+      any->field = place->field;
+      any->count = 1;
+      any->values[0][0] = UINT64_MAX;
     }
   }
 

@@ -200,12 +200,36 @@ bool holds(const CapabilityFilter& filter, const ObservedProcess& process) {
   return found == (*filter.op == InOperator::kIn);
 }
 
+bool holds(const NamespaceChangesFilter& filter, const ObservedProcess& process) {
+  bool listed = false, other = false;
+  for (unsigned ns = 0; ns < REDAN_NS_COUNT; ++ns) {
+    if ((process.namespace_changes >> ns & 1) == 0) continue;
+    const bool is_listed =
+        std::ranges::any_of(filter.values, [ns](const Value<redan_ns>& v) { return unsigned{*v} == ns; });
+    (is_listed ? listed : other) = true;
+  }
+  return *filter.op == InOperator::kIn ? listed : other;
+}
+
+bool change_holds(const CapabilityFilter& filter, const ObservedProcess& process) {
+  if (*filter.is_namespace_capability && !process.is_in_other_user_ns) return false;
+  const uint64_t changes = *filter.type == CapabilityType::kEffective     ? process.effective_changes
+                           : *filter.type == CapabilityType::kInheritable ? process.inheritable_changes
+                                                                          : process.permitted_changes;
+  const bool is_listed = std::ranges::any_of(
+      filter.values, [changes](const Text& v) { return (changes >> find_capability(*v).value_or(63) & 1) != 0; });
+  return *filter.op == InOperator::kIn ? is_listed : !is_listed && changes != 0;
+}
+
 bool process_holds(const Selector& selector, const Observation& observation) {
   const auto all = [](const auto& filters, const auto& what) {
     return std::ranges::all_of(filters, [&](const auto& filter) { return holds(filter, what); });
   };
   return all(selector.binaries, observation.process) && all(selector.pids, observation.process) &&
-         all(selector.namespaces, observation) && all(selector.capabilities, observation.process);
+         all(selector.namespaces, observation) && all(selector.capabilities, observation.process) &&
+         all(selector.namespace_changes, observation.process) &&
+         std::ranges::all_of(selector.capability_changes,
+                             [&](const CapabilityFilter& filter) { return change_holds(filter, observation.process); });
 }
 
 }  // namespace

@@ -37,6 +37,9 @@ struct ObservedProcess {
   uint64_t effective = 0, inheritable = 0, permitted = 0;
   bool is_in_other_user_ns = false;
   redan_namespaces namespaces{};
+  /// What differs from the record kept of the process: bit n for redan_ns n; for each set, the capabilities.
+  uint64_t namespace_changes = 0;
+  uint64_t effective_changes = 0, inheritable_changes = 0, permitted_changes = 0;
 };
 
 /// A call of a hooked function.

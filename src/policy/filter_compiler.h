@@ -27,6 +27,8 @@ class FilterCompiler {
   void binary(const BinaryFilter& filter, redan_filter& into);
   void ns(const NamespaceFilter& filter, redan_filter& into);
   void capabilities(const CapabilityFilter& filter, redan_filter& into);
+  void namespace_changes(const NamespaceChangesFilter& filter, redan_filter& into);
+  void capability_changes(const CapabilityFilter& filter, redan_filter& into);
 
  private:
   struct Entry;

@@ -109,4 +109,21 @@ void FilterCompiler::capabilities(const CapabilityFilter& filter, redan_filter& 
   }
 }
 
+// In: one of those listed has changed; NotIn: one of the others has.
+void FilterCompiler::namespace_changes(const NamespaceChangesFilter& filter, redan_filter& into) {
+  constexpr uint64_t kAll = (uint64_t{1} << REDAN_NS_COUNT) - 1;
+  uint64_t listed = 0;
+  for (const Value<redan_ns>& ns : filter.values) listed |= uint64_t{1} << *ns;
+  into.op = REDAN_OP_MASK;
+  into.field = REDAN_FIELD_NAMESPACE_CHANGES;
+  into.count = 1;
+  into.values[0][0] = *filter.op == InOperator::kNotIn ? kAll & ~listed : listed;
+  if (into.values[0][0] == 0) warning(filter.place, "is never true: no namespace is left that could change");
+}
+
+void FilterCompiler::capability_changes(const CapabilityFilter& filter, redan_filter& into) {
+  capabilities(filter, into);
+  into.field = static_cast<__u8>(into.field - REDAN_FIELD_EFFECTIVE + REDAN_FIELD_EFFECTIVE_CHANGES);
+}
+
 }  // namespace redan::policy

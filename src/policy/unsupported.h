@@ -22,8 +22,6 @@ enum class Feature : uint8_t {
   kResolve,
   kFollowChildren,
   kParentBinaries,
-  kNamespaceChanges,
-  kCapabilityChanges,
   kCelExpr,
   kSubString,
   kGetUrl,

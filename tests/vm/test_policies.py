@@ -6,6 +6,7 @@ Policies, recorded events, operations and the program that makes events comparab
 lie in the folder compat beside the checkout and are not part of the project. Without that folder the test is skipped.
 Many policies run in one agent, each under a name of its own: what one posts does not depend on the others.
 """
+import fnmatch
 import json
 import os
 import re
@@ -19,6 +20,7 @@ from lib.cases import Cases, full_counts, kernel_variant, parse_arguments  # noq
 from lib.policy_table import Answer, answers  # noqa: E402
 
 POLICIES = os.path.join(os.path.dirname(golden.FOLDER), "policies")
+DOCUMENT = os.path.join(golden.CHECKOUT, "docs", "policies.md")
 PLACEHOLDERS = {"${PODCIDR}": "10.244.0.0/16", "${SERVICECIDR}": "10.96.0.0/12"}
 HOOK_KINDS = ("process_kprobe", "process_tracepoint", "process_lsm")
 # Every system call of every process: its events would push the others' out of the ring. Not compared with anything.
@@ -103,8 +105,29 @@ def check_events(cases, policy, lines, normalize, answer):
             cases.check(name, normalize.diff(expected.get(step, []), actual.get(step, [])))
 
 
+def check_document(cases):
+    """docs/policies.md has a row for each policy that is refused, with the reason on each kernel, and no other."""
+    with open(DOCUMENT, encoding="utf-8") as file:
+        rows = [[cell.strip() for cell in line.strip("| \n").split("|")]
+                for line in file.read().split("## Refused")[1].split("## ")[0].splitlines() if line.startswith("| `")]
+    told = {}
+    for names, newest, older in rows:
+        folder = ""
+        for name in re.findall(r"`([^`]*)`", names):  # the folder is that of the name before
+            folder = name.rpartition("/")[0] or folder
+            path = f"{folder}/{name.rpartition('/')[2]}.yaml"
+            told[path] = {"6.12": newest, "6.1": newest if older == "the same" else older}
+    problems = []
+    for kernel in ("6.12", "6.1"):
+        table = {path: answer.reason for path, answer in answers(kernel).items() if not answer.accepted}
+        problems += [f"{path} is refused on {kernel} ({reason}), the page says {told.get(path, {}).get(kernel)!r}"
+                     for path, reason in table.items() if reason not in told.get(path, {}).get(kernel, "")]
+        problems += [f"{path} is accepted on {kernel}" for path in told if path not in table]
+    cases.check("docs/policies.md", problems)
+
+
 def main():
-    arguments = parse_arguments(__doc__)
+    arguments = parse_arguments(__doc__, policies=("*", "run only the policies whose path fits one of these patterns, with commas"))
     cases = Cases(arguments.only)
     if not os.path.isdir(POLICIES):
         cases.skip("policies", f"no policies in {POLICIES}")
@@ -112,13 +135,16 @@ def main():
     if "lockdown" in kernel_variant():
         cases.skip("policies", "hooks read arguments by address, which lockdown=confidentiality refuses")
         return cases.finish()
+    check_document(cases)
     normalize = golden.load_normalizer()
     golden.prepare()
     folder = os.path.join(arguments.results or tempfile.mkdtemp(), "policies")
     os.makedirs(folder, exist_ok=True)
     table = answers(kernel_variant())
     left_out = FLOODS + (() if full_counts() else MANY_HOOKS)
-    policies = [policy for policy in all_policies(folder) if policy.path not in left_out]
+    patterns = arguments.policies.split(",")
+    policies = [policy for policy in all_policies(folder)
+                if policy.path not in left_out and any(fnmatch.fnmatchcase(policy.path, p) for p in patterns)]
     options = [word for policy in policies for word in ("--tracing-policy", policy.file)]
     with Agent(arguments.agent, "--enable-process-cred", "--enable-process-ns", "--rb-size-total", "64M", *options,
                folder=folder) as agent:

@@ -64,6 +64,10 @@ class RandomCalls {
     if (coin(5)) seen.process.binary = pick<std::string>({"/usr/bin/cat", "/usr/bin/bash", "/bin/sh", "/tmp/x"});
     seen.process.effective = random_() & random_();
     seen.process.is_in_other_user_ns = coin(2) == 0;
+    seen.process.namespace_changes = pick<uint64_t>({0, 1, 4, 0x3ff, random_() & 0x3ff});
+    for (uint64_t* changes :
+         {&seen.process.effective_changes, &seen.process.inheritable_changes, &seen.process.permitted_changes})
+      *changes = pick<uint64_t>({0, 1, 0x2000, 0x200000, random_()});
     for (__u32& inode : seen.process.namespaces.inum) inode = pick<uint32_t>({1, 2, 3, 4, 4026531836});
     for (int i = 0; i < 2; ++i) seen.args.push_back(value());
     seen.returned = value();
@@ -154,6 +158,14 @@ TEST_CASE("whole selectors mean the same in the plan as in the policy") {
            "values: [\"1\"]}]}",
            "{matchCapabilities: [{operator: In, values: [CAP_SYS_ADMIN, cap_chown]}]}",
            "{matchCapabilities: [{operator: NotIn, isNamespaceCapability: true, values: [CAP_SYS_ADMIN]}]}",
+           "{matchNamespaceChanges: [{operator: In, values: [Mnt, Net]}]}",
+           "{matchNamespaceChanges: [{operator: NotIn, values: [Uts, User]}]}, {matchPIDs: [{operator: In, values: "
+           "[1]}]}",
+           "{matchNamespaceChanges: [{operator: NotIn}]}",
+           "{matchCapabilityChanges: [{operator: In, values: [CAP_NET_RAW, cap_chown]}]}",
+           "{matchCapabilityChanges: [{type: Permitted, operator: NotIn, values: [CAP_SYS_ADMIN]}]}",
+           "{matchCapabilityChanges: [{type: Inheritable, operator: NotIn, isNamespaceCapability: true, values: "
+           "[CAP_CHOWN]}]}",
            "{matchArgs: [{args: [1, 1], operator: CapabilitiesGained}]}",
            "{matchArgs: [{index: 0, operator: InRange, values: [\"-5:3\"]}, {index: 3, operator: Mask, values: "
            "[CAP_CHOWN]}]}",

@@ -88,11 +88,15 @@ class PlanEvaluator {
     }
     if (filter.field == REDAN_FIELD_BINARY)
       return process.binary ? std::optional(text(filter, *process.binary)) : std::nullopt;
+    if (filter.field >= REDAN_FIELD_EFFECTIVE_CHANGES) {
+      const uint64_t changes[] = {process.effective_changes, process.inheritable_changes, process.permitted_changes};
+      return number(filter, changes[filter.field - REDAN_FIELD_EFFECTIVE_CHANGES]);
+    }
     if (filter.field >= REDAN_FIELD_NAMESPACE)
       return number(filter, process.namespaces.inum[filter.field - REDAN_FIELD_NAMESPACE]);
-    const uint64_t fields[] = {process.levels[0].pid,      process.levels[0].ns_pid, 0,
-                               process.effective,          process.inheritable,      process.permitted,
-                               process.is_in_other_user_ns};
+    const uint64_t fields[] = {process.levels[0].pid,       process.levels[0].ns_pid, 0,
+                               process.effective,           process.inheritable,      process.permitted,
+                               process.is_in_other_user_ns, process.namespace_changes};
     return number(filter, fields[filter.field - REDAN_FIELD_PID]);
   }
 
