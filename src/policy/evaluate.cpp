@@ -12,9 +12,10 @@ namespace {
 
 constexpr uint32_t kFamilyV4 = 2, kFamilyV6 = 10;
 
+// A file name is what the caller wrote, be it empty; a path that is empty is that of no file.
 bool is_path(const ArgTypeInfo& type) {
-  constexpr std::array kPaths = {REDAN_ARG_FILE,  REDAN_ARG_PATH,   REDAN_ARG_DENTRY,  REDAN_ARG_FD,
-                                 REDAN_ARG_KIOCB, REDAN_ARG_BINPRM, REDAN_ARG_FILENAME};
+  constexpr std::array kPaths = {REDAN_ARG_FILE, REDAN_ARG_PATH,  REDAN_ARG_DENTRY,
+                                 REDAN_ARG_FD,   REDAN_ARG_KIOCB, REDAN_ARG_BINPRM};
   return std::ranges::find(kPaths, type.extraction) != kPaths.end();
 }
 
@@ -30,6 +31,9 @@ uint64_t number_in(std::string_view text) {
       mask |= uint64_t{1} << *capability;
   return mask;
 }
+
+// Without those at the end, which no text of the kernel's has but a buffer.
+std::string_view without_nuls(std::string_view text) { return text.substr(0, text.find_last_not_of('\0') + 1); }
 
 bool is_in_block(const Cidr& block, const std::array<uint8_t, 16>& address) {
   for (unsigned bit = 0; bit < block.bits; ++bit)
@@ -103,10 +107,16 @@ class ArgEvaluator {
     const bool trims =
         op_.op == REDAN_OP_POSTFIX ? type_.extraction != REDAN_ARG_BYTES : type_.extraction == REDAN_ARG_STRING;
     return any([&](std::string_view v) {
-      if (trims && op_.op != REDAN_OP_PREFIX) v = v.substr(0, v.find_last_not_of('\0') + 1);
-      if (op_.family == OperatorFamily::kEqual) return text == v;
+      if (trims && op_.op != REDAN_OP_PREFIX) v = without_nuls(v);
+      if (op_.family == OperatorFamily::kEqual) return text == v || is_abstract_name(text, v);
       return !text.empty() && (op_.op == REDAN_OP_PREFIX ? text.starts_with(v) : text.ends_with(v));
     });
+  }
+
+  // The kernel keeps 107 bytes of an abstract socket's name: those behind the name itself are NULs.
+  bool is_abstract_name(const std::string& text, std::string_view name) const {
+    return type_.extraction == REDAN_ARG_SOCKADDR_UN && name.starts_with('\0') && text.starts_with(name) &&
+           without_nuls(text).size() <= name.size();
   }
 
   uint32_t port() const { return op_.field == REDAN_FIELD_SPORT ? value_.socket.sport : value_.socket.dport; }
@@ -177,7 +187,8 @@ bool holds(const BinaryFilter& filter, const ObservedProcess& process) {
   const bool is_prefix = op == BinaryOperator::kPrefix || op == BinaryOperator::kNotPrefix;
   const bool is_postfix = op == BinaryOperator::kPostfix || op == BinaryOperator::kNotPostfix;
   const bool found = std::ranges::any_of(filter.values, [&](const Text& v) {
-    return is_prefix ? path.starts_with(*v) : is_postfix ? path.ends_with(*v) : path == *v;
+    if (is_postfix) return path.ends_with(without_nuls(*v));
+    return is_prefix ? path.starts_with(*v) : path == *v;
   });
   return found == (op == BinaryOperator::kIn || op == BinaryOperator::kPrefix || op == BinaryOperator::kPostfix);
 }

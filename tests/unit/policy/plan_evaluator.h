@@ -62,8 +62,8 @@ class PlanEvaluator {
     }
     if (filter.op == REDAN_OP_ADDRESS) return address(filter, value.socket);
     if (filter.op == REDAN_OP_TEXT || filter.op == REDAN_OP_PREFIX || filter.op == REDAN_OP_POSTFIX) {
-      constexpr int kPaths[] = {REDAN_ARG_FILE,  REDAN_ARG_PATH,   REDAN_ARG_DENTRY,  REDAN_ARG_FD,
-                                REDAN_ARG_KIOCB, REDAN_ARG_BINPRM, REDAN_ARG_FILENAME};
+      constexpr int kPaths[] = {REDAN_ARG_FILE, REDAN_ARG_PATH,  REDAN_ARG_DENTRY,
+                                REDAN_ARG_FD,   REDAN_ARG_KIOCB, REDAN_ARG_BINPRM};
       const bool is_path = std::ranges::find(kPaths, type) != std::end(kPaths);
       if (is_path && value.text.empty()) return std::nullopt;
       return text(filter, value.text);
