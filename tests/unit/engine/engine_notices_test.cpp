@@ -13,7 +13,6 @@
 namespace redan::engine {
 namespace {
 
-
 EngineOptions without_heartbeat() { return {.heartbeat_ns = 0}; }
 
 /// A namespace set in which every member is `inum`.
@@ -44,6 +43,15 @@ TEST_CASE("a gap before the start is told as a loss behind it") {
 TEST_CASE("being ready is told") {
   Stage stage;
   CHECK(stage.tell(PlainRecord{.kind = event::kFrameReady, .time = at(101)}) == Texts{"ready"});
+}
+
+TEST_CASE("what a policy's hook missed is told as a loss, and asks for no scan of the processes") {
+  Stage stage;
+  const std::string facts =
+      event::facts_text({{"cause", "ring_full"}, {"policy", "p"}, {"hook", "kprobe/f"}, {"count", "3"}});
+  CHECK(stage.tell(TextRecord{.kind = event::kFrameHookLoss, .time = at(101), .text = facts}) ==
+        Texts{"loss cause=ring_full policy=p hook=kprobe/f count=3"});
+  CHECK_FALSE(stage.engine().wants_scan());
 }
 
 TEST_CASE("losses are told by cause with their amounts, and once") {
