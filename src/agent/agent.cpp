@@ -46,20 +46,10 @@ kernel::BpfKernelOptions kernel_options(const AgentOptions& options) {
           .btf = options.btf};
 }
 
-Result<redan_namespaces> host_namespaces(kernel::Kernel& kernel) {
-  REDAN_ASSIGN(const std::vector<redan_task> tasks, kernel.tasks());
-  // Where pid 1 is kept from the iterator: kthreadd has the namespaces that the kernel started with.
-  for (const uint32_t pid : {1U, 2U}) {
-    const auto task = std::ranges::find_if(tasks, [pid](const redan_task& t) { return t.image.tgid == pid; });
-    if (task != tasks.end()) return task->ns;
-  }
-  return Error{ErrorCode::kKernel,
-               "the task iterator lists neither pid 1 nor pid 2; is this a pid namespace below the host's?"};
-}
-
 struct Session {
   const AgentOptions& options;
   Log& log;
+  bool is_agent = false;  ///< has the run directory for itself, and answers clients there
   event::RecordingWriter* recording = nullptr;
   std::optional<std::chrono::nanoseconds> duration;
   std::optional<Predecessor> predecessor;
@@ -92,12 +82,17 @@ Result<void> run_session(const Session& session) {
     return std::unique_ptr<policy::KernelFacts>(
         std::make_unique<SymbolFacts>(std::move(symbols), start.host.namespaces));
   };
-  REDAN_ASSIGN(
-      Policies policies,
-      Policies::open(
-          {.kernel = *kernel, .facts = look_at_kernel, .options = session.options, .log = session.log, .now = [] {
-             return boot_ns();
-           }}));
+  std::optional<Control> control;
+  if (session.is_agent) {
+    REDAN_ASSIGN(Control listening, Control::listen(session.options.run_dir));
+    control.emplace(std::move(listening));
+  }
+  Policies policies({.kernel = *kernel,
+                     .facts = look_at_kernel,
+                     .options = session.options,
+                     .log = session.log,
+                     .now = [] { return boot_ns(); }},
+                    std::move(control));
   const RunParts parts{.kernel = *kernel,
                        .engine = engine,
                        .exporter = output.exporter(),
@@ -128,10 +123,11 @@ Result<void> run_agent(const AgentCommand& command) {
     log.warn("the agent before this one (pid {}) was killed; what happened since then was not seen",
              place.predecessor()->pid);
   }
-  return run_session({.options = options, .log = log, .predecessor = place.predecessor(), .each_second = [&place] {
-                        place.show_life();
-                        place.turn_away_visitors();
-                      }});
+  return run_session(
+      {.options = options, .log = log, .is_agent = true, .predecessor = place.predecessor(), .each_second = [&place] {
+         place.show_life();
+         place.turn_away_visitors();
+       }});
 }
 
 Result<void> run_record(const RecordCommand& command) {

@@ -65,6 +65,7 @@ struct OtherFlagAction {
 };
 constexpr std::array kOtherFlagActions = {
     OtherFlagAction{"duration", set_duration},
+    OtherFlagAction{"measure", set_duration},
     OtherFlagAction{"output", set_output},
     OtherFlagAction{"show-config", set_switch<&Words::show_config>},
     OtherFlagAction{"help", set_switch<&Words::help>},
@@ -77,7 +78,7 @@ struct KnownFlag {
   const OtherFlag* other = nullptr;
 
   std::string_view name() const { return option ? option->name : other->name; }
-  uint8_t verbs() const { return option ? option->verbs : other->verbs; }
+  uint16_t verbs() const { return option ? option->verbs : other->verbs; }
   bool takes_value() const { return option ? !is_bool(*option) : !other->value_name.empty(); }
   std::string allowed() const { return option ? allowed_values(*option) : std::string(other->allowed); }
 };
@@ -231,7 +232,7 @@ class WordReader {
   }
 
   Result<void> check_operands() const {
-    const size_t wanted = verb_.operand.empty() ? 0 : 1;
+    const size_t wanted = verb_.operands();
     if (words_.operands.size() > wanted && !verb_.takes_several()) {
       const auto& [word, after_switch] = words_.operands[wanted];
       // `--enable-process-cred false`: the second word is none of the flag's.
@@ -241,7 +242,7 @@ class WordReader {
                              see_help(who_, is_value ? "; did you mean '" + after_switch + "=" + word + "'?" : ""));
     }
     const bool has_empty = std::ranges::any_of(words_.operands, [](const Operand& o) { return o.text.empty(); });
-    const bool is_missing = wanted == 1 && (words_.operands.empty() || has_empty);
+    const bool is_missing = wanted > 0 && (words_.operands.size() < wanted || has_empty);
     // --show-config is about the options; no file is touched.
     if (is_missing && !words_.show_config)
       return usage_error(who_, "found no " + std::string(verb_.operand) +
@@ -264,10 +265,26 @@ Result<Command> replay_command(const Words& words) {
   return Command(ReplayCommand{.file = words.operands[0].text, .options = configuration.options});
 }
 
-Command policy_check_command(const Words& words) {
-  PolicyCheckCommand command;
-  for (const Operand& operand : words.operands) command.files.push_back(operand.text);
-  return command;
+std::vector<std::string> operand_texts(const Words& words) {
+  std::vector<std::string> texts;
+  for (const Operand& operand : words.operands) texts.push_back(operand.text);
+  return texts;
+}
+
+constexpr std::array<std::string_view, 3> kModes = {"enforce", "monitor", "monitor_only"};
+
+Result<Command> policy_client_command(const Verb& verb, const Words& words, const Configuration& configuration) {
+  PolicyClientCommand command{.verb = verb.set,
+                              .operands = operand_texts(words),
+                              .json = words.json,
+                              .measure = words.duration,
+                              .run_dir = configuration.options.run_dir};
+  if (verb.set == kPolicySetMode && std::ranges::find(kModes, command.operands[1]) == kModes.end()) {
+    return usage_error("redan policy set-mode",
+                       "found " + in_quotes(command.operands[1]) + ", allowed: enforce, monitor or monitor_only" +
+                           see_help("redan policy set-mode", did_you_mean(command.operands[1], kModes)));
+  }
+  return Command(std::move(command));
 }
 
 // Files and environment are for all commands; what they say to another command is not for this one. (Were it otherwise,
@@ -296,6 +313,10 @@ Result<Command> live_command(const Verb& verb, const Words& words, const Environ
   if (words.show_config) return Command(PrintText{.text = show_configuration(configuration, verb.set)});
   if (verb.set == kAgent) return Command(AgentCommand{std::move(configuration)});
   if (verb.set == kFeatures) return Command(FeaturesCommand{.json = words.json, .options = configuration.options});
+  if (verb.set == kPolicyExplain)
+    return Command(
+        PolicyExplainCommand{.files = operand_texts(words), .json = words.json, .options = configuration.options});
+  if ((verb.set & kPolicyClients) != 0) return policy_client_command(verb, words, configuration);
   return Command(RecordCommand{
       .file = words.operands[0].text, .duration = words.duration, .configuration = std::move(configuration)});
 }
@@ -320,12 +341,15 @@ Result<Command> no_verb(std::span<const char* const> words) {
     return usage_error("redan",
                        "unknown flag " + in_quotes(word) + "; flags of a command go after it; see 'redan --help'");
   std::vector<std::string_view> names = {"help", "version"};
-  bool is_beginning = false;
+  std::string seconds;  // the second words of commands that begin so
   for (const Verb& verb : verbs()) {
     names.push_back(verb.name);
-    is_beginning = is_beginning || verb.name.starts_with(word + " ");
+    if (verb.name.starts_with(word + " "))
+      seconds += (seconds.empty() ? "" : ", ") + std::string(verb.name.substr(word.size() + 1));
   }
-  if (is_beginning && words.size() > 1) word += std::string(" ") + words[1];
+  if (!seconds.empty() && words.size() == 1)
+    return usage_error("redan " + word, "found no second word, allowed: " + seconds + "; see 'redan --help'");
+  if (!seconds.empty()) word += std::string(" ") + words[1];
   return usage_error("redan", "unknown command " + in_quotes(word) + see_help("redan", did_you_mean(word, names)));
 }
 
@@ -347,7 +371,7 @@ Result<Command> parse_command_line(int argc, const char* const* argv, const Envi
   if (words.help) return Command(PrintText{.text = verb_help(*verb)});
   if (words.version) return Command(PrintText{.text = version_text()});
   if (verb->set == kReplay) return replay_command(words);
-  if (verb->set == kPolicyCheck) return policy_check_command(words);
+  if (verb->set == kPolicyCheck) return Command(PolicyCheckCommand{.files = operand_texts(words)});
   return live_command(*verb, words, environment);
 }
 

@@ -50,8 +50,24 @@ struct PolicyCheckCommand {
   std::vector<std::string> files;  ///< at least one, none empty
 };
 
-using Command =
-    std::variant<PrintText, AgentCommand, RecordCommand, ReplayCommand, FeaturesCommand, PolicyCheckCommand>;
+/// `redan policy explain FILE…`
+struct PolicyExplainCommand {
+  std::vector<std::string> files;  ///< at least one, none empty
+  bool json = false;
+  AgentOptions options;
+};
+
+/// `redan policy add|delete|enable|disable|set-mode|list`: what the running agent is asked.
+struct PolicyClientCommand {
+  VerbSet verb = kPolicyList;
+  std::vector<std::string> operands;  ///< files; a name; a name and a mode
+  bool json = false;
+  std::optional<std::chrono::nanoseconds> measure;  ///< above 0: runs are counted for that long before the list is made
+  std::string run_dir;
+};
+
+using Command = std::variant<PrintText, AgentCommand, RecordCommand, ReplayCommand, FeaturesCommand, PolicyCheckCommand,
+                             PolicyExplainCommand, PolicyClientCommand>;
 
 /// The command that argv (argv[0] included) asks for. Reads the configuration files of commands that have any.
 /// Errors: kUsage, one line that starts with "redan COMMAND: " and names the flag or word and what is allowed; what

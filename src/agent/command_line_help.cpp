@@ -29,6 +29,18 @@ constexpr std::array<std::string_view, 2> kFeaturesExamples = {"sudo redan featu
 constexpr std::array<std::string_view, 2> kPolicyCheckExamples = {"redan policy check policy.yaml",
                                                                   "redan policy check /etc/redan/policies/*.yaml"};
 
+constexpr std::array<std::string_view, 2> kPolicyExplainExamples = {"sudo redan policy explain policy.yaml",
+                                                                    "sudo redan policy explain -o json policy.yaml"};
+constexpr std::array<std::string_view, 1> kPolicyAddExamples = {"sudo redan policy add policy.yaml"};
+constexpr std::array<std::string_view, 1> kPolicyDeleteExamples = {"sudo redan policy delete watch-etc"};
+constexpr std::array<std::string_view, 1> kPolicyEnableExamples = {"sudo redan policy enable watch-etc"};
+constexpr std::array<std::string_view, 1> kPolicyDisableExamples = {"sudo redan policy disable watch-etc"};
+constexpr std::array<std::string_view, 1> kPolicySetModeExamples = {"sudo redan policy set-mode watch-etc monitor"};
+constexpr std::array<std::string_view, 3> kPolicyListExamples = {
+    "sudo redan policy list", "sudo redan policy list -o json", "sudo redan policy list --measure 5s"};
+
+constexpr std::string_view kNameAllowed = "the name of a policy, as `redan policy list` shows it";
+
 constexpr std::array kReplayDefaults = {OtherDefault{"export-filename", "-"},
                                         OtherDefault{"node-name", "that of the recording"}};
 
@@ -77,9 +89,74 @@ constexpr std::array kVerbs = {
                         "are not found. Ends with 3 if a policy cannot be loaded.",
          .examples = kPolicyCheckExamples,
          .operand_allowed = "the paths of policies"},
+    Verb{.set = kPolicyExplain,
+         .name = "policy explain",
+         .operand = "FILE…",
+         .purpose = "say what this kernel makes of policies, without putting them in force (needs root)",
+         .explanation =
+             "Loads the hooks of each FILE, a TracingPolicy, without attaching them, and says for each what it is "
+             "attached to, when it posts, what is decided in the kernel, and what it costs: instructions and memory. "
+             "Without root it says what is known without loading. Ends with 3 if a policy cannot be loaded.",
+         .examples = kPolicyExplainExamples,
+         .operand_allowed = "the paths of policies"},
+    Verb{
+        .set = kPolicyAdd,
+        .name = "policy add",
+        .operand = "FILE…",
+        .purpose = "put policies in force in the running agent",
+        .explanation =
+            "Gives each FILE, a TracingPolicy, to the running agent, which loads its hooks and attaches them: all of "
+            "them or none. The policy is in force until it is deleted or the agent ends; files in "
+            "--tracing-policy-dir are for longer. A policy of the same name must be deleted first, unless it could not "
+            "be loaded. Ends with 3 if a policy is wrong, 4 if the kernel cannot do what it wants.",
+        .examples = kPolicyAddExamples,
+        .operand_allowed = "the paths of policies"},
+    Verb{.set = kPolicyDelete,
+         .name = "policy delete",
+         .operand = "NAME",
+         .purpose = "take a policy out of the running agent",
+         .explanation = "Detaches the policy's hooks and forgets it, wherever it came from. A file that it came from "
+                        "stays, and adds it again when it is changed or the agent is started again.",
+         .examples = kPolicyDeleteExamples,
+         .operand_allowed = kNameAllowed},
+    Verb{.set = kPolicyEnable,
+         .name = "policy enable",
+         .operand = "NAME",
+         .purpose = "put a disabled policy in force again",
+         .explanation = "Loads and attaches the hooks of a policy that was disabled.",
+         .examples = kPolicyEnableExamples,
+         .operand_allowed = kNameAllowed},
+    Verb{.set = kPolicyDisable,
+         .name = "policy disable",
+         .operand = "NAME",
+         .purpose = "detach a policy's hooks and keep the policy",
+         .explanation = "Detaches the policy's hooks and keeps the policy in the list. It stays disabled when its file "
+                        "is changed, until it is enabled or the agent is started again.",
+         .examples = kPolicyDisableExamples,
+         .operand_allowed = kNameAllowed},
+    Verb{.set = kPolicySetMode,
+         .name = "policy set-mode",
+         .operand = "NAME MODE",
+         .purpose = "set whether a policy enforces or only monitors",
+         .explanation =
+             "MODE is enforce, monitor or monitor_only (the mode of a policy without enforcement actions, which has no "
+             "other). This version cannot enforce yet: policies with enforcement actions are in mode monitor, and "
+             "enforce is refused.",
+         .examples = kPolicySetModeExamples,
+         .operand_allowed = "the name of a policy, and enforce, monitor or monitor_only"},
+    Verb{.set = kPolicyList,
+         .name = "policy list",
+         .operand = "",
+         .purpose = "show the policies of the running agent: states, hooks, what they posted, dropped and cost",
+         .explanation =
+             "Shows each policy with its state, mode, source and error, and for each hook how it is attached, what it "
+             "posted, what was lost and why, and its memory in the kernel. The kernel counts runs and their time only "
+             "when asked, for that costs a little: --measure does so for a while, sysctl kernel.bpf_stats_enabled=1 "
+             "for good.",
+         .examples = kPolicyListExamples},
 };
 
-constexpr uint8_t kAll = kAgent | kRecord | kReplay | kFeatures | kPolicyCheck;
+constexpr uint16_t kAll = kAgent | kRecord | kReplay | kFeatures | kPolicyCheck | kPolicyExplain | kPolicyClients;
 
 constexpr std::array kOtherFlags = {
     OtherFlag{.name = "duration",
@@ -92,13 +169,19 @@ constexpr std::array kOtherFlags = {
               .short_name = "o",
               .value_name = "FORMAT",
               .help = "text or json [default: text]",
-              .verbs = kFeatures,
+              .verbs = kFeatures | kPolicyExplain | kPolicyList,
               .allowed = "text or json"},
+    OtherFlag{.name = "measure",
+              .short_name = "",
+              .value_name = "DURATION",
+              .help = "Let the kernel count runs and their time for that long, such as 5s, and then show the list",
+              .verbs = kPolicyList,
+              .allowed = "a duration such as 5s or 1m30s, above 0"},
     OtherFlag{.name = "show-config",
               .short_name = "",
               .value_name = "",
               .help = "Print the value of every option and where it comes from, and exit",
-              .verbs = kAgent | kRecord | kFeatures},
+              .verbs = kAgent | kRecord | kFeatures | kPolicyExplain | kPolicyClients},
     OtherFlag{.name = "help", .short_name = "h", .value_name = "", .help = "Print this help and exit", .verbs = kAll},
     OtherFlag{.name = "version",
               .short_name = "",
@@ -172,7 +255,7 @@ void append_other_flags(std::string& out, const Verb& verb) {
 
 void append_verb(std::string& out, std::string_view name) {
   const Verb& verb = *find_verb(name);
-  constexpr size_t kPurposeColumn = 22;
+  constexpr size_t kPurposeColumn = 30;
   std::string left = "  " + std::string(verb.name) + (verb.operand.empty() ? "" : " ") + std::string(verb.operand);
   // "…" is three bytes wide in UTF-8 and one on the screen.
   left.resize(kPurposeColumn + (verb.takes_several() ? 2 : 0), ' ');
@@ -211,9 +294,11 @@ std::string general_help() {
   out += "\nRecord and replay:\n";
   for (std::string_view name : {"record", "replay"}) append_verb(out, name);
   out += "\nPolicies:\n";
-  append_verb(out, "policy check");
+  for (const Verb& verb : kVerbs)
+    if (verb.name.starts_with("policy ")) append_verb(out, verb.name);
   out += "\nExamples:\n";
-  for (const Verb& verb : kVerbs) out += "  " + std::string(verb.examples.front()) + "\n";
+  for (std::string_view name : {"agent", "record", "replay", "policy check", "policy add", "policy list"})
+    out += "  " + std::string(find_verb(name)->examples.front()) + "\n";
   out += "\n"
          "Exit codes: 0 done, 1 runtime error, 2 wrong usage, 3 wrong configuration or policy,\n"
          "4 the kernel lacks something that is needed, 5 no permission, 6 another agent runs.\n"

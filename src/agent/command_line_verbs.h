@@ -3,6 +3,7 @@
 // The commands and the flags that are not options of the agent, as tables: what parses them and what explains them read
 // the same. Included by command_line*.cpp alone.
 
+#include <algorithm>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -22,7 +23,7 @@ struct OtherDefault {
 struct Verb {
   VerbSet set;
   std::string_view name;
-  std::string_view operand;  ///< what its operand is called; empty: takes none; with "…" at the end: takes several
+  std::string_view operand;  ///< what its operands are called, separated by spaces; with "…" at the end: takes several
   std::string_view purpose;  ///< one line for the list of commands
   std::string_view explanation;
   std::span<const std::string_view> examples;
@@ -30,6 +31,8 @@ struct Verb {
   std::string_view operand_allowed = "the recording's path";
 
   bool takes_several() const { return operand.ends_with("…"); }
+  /// How many operands it needs at least.
+  size_t operands() const { return operand.empty() ? 0 : 1 + static_cast<size_t>(std::ranges::count(operand, ' ')); }
 };
 
 /// A flag that does not set an option.
@@ -38,7 +41,7 @@ struct OtherFlag {
   std::string_view short_name;  ///< one letter or nothing
   std::string_view value_name;  ///< empty: takes no value
   std::string_view help;
-  uint8_t verbs;
+  uint16_t verbs;
   std::string_view allowed = "true or false";
 };
 

@@ -23,4 +23,12 @@ Result<void> run_features(const FeaturesCommand& command);
 /// kRuntime if a file cannot be read.
 Result<void> run_policy_check(const PolicyCheckCommand& command);
 
+/// `redan policy explain`: prints what each file becomes in this kernel to standard output. Errors: kConfig if a policy cannot be
+/// loaded, kPrivilege if not permitted to load any (what is known without is printed), kRuntime if a file cannot be read.
+Result<void> run_policy_explain(const PolicyExplainCommand& command);
+
+/// `redan policy add|delete|enable|disable|set-mode|list`: asks the agent and prints what it did. Errors: those of the agent;
+/// kRuntime if none runs.
+Result<void> run_policy_client(const PolicyClientCommand& command);
+
 }  // namespace redan::agent

@@ -74,6 +74,6 @@ Result<Configuration> configure_offline(std::span<const Flag> flags);
 Result<void> apply_yaml(std::string_view text, std::string_view file_name, Configuration& into);
 
 /// Every option of the commands in `verbs`, its value and its source, as YAML that a configuration file could hold.
-std::string show_configuration(const Configuration& configuration, uint8_t verbs = kAgent | kRecord | kFeatures);
+std::string show_configuration(const Configuration& configuration, uint16_t verbs = kAgent | kRecord | kFeatures);
 
 }  // namespace redan::agent

@@ -41,7 +41,7 @@ std::string yaml_value(const Option& option, const AgentOptions& from) {
 
 }  // namespace
 
-std::string show_configuration(const Configuration& configuration, uint8_t verbs) {
+std::string show_configuration(const Configuration& configuration, uint16_t verbs) {
   std::string text;
   for (const Option& option : options()) {
     if (!(option.verbs & verbs)) continue;

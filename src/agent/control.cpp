@@ -9,6 +9,7 @@
 
 #include <array>
 #include <cerrno>
+#include <charconv>
 #include <cstring>
 #include <sstream>
 
@@ -62,11 +63,34 @@ bool send_all(const Fd& fd, std::string_view text) {
   return true;
 }
 
+/// A word without white space.
+std::string escape(std::string_view word) {
+  std::string text;
+  for (const char c : word) {
+    const auto byte = static_cast<unsigned char>(c);
+    text += byte <= ' ' || byte == '%' ? fmt::format("%{:02x}", byte) : std::string(1, c);
+  }
+  return text;
+}
+
+std::string unescape(std::string_view word) {
+  std::string text;
+  for (size_t i = 0; i < word.size(); ++i) {
+    unsigned char byte = 0;
+    const std::string_view digits = word.substr(i).substr(word[i] == '%' ? 1 : 0).substr(0, 2);
+    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), byte, 16);
+    const bool is_escape = word[i] == '%' && error == std::errc() && end == digits.data() + 2;
+    text += is_escape ? static_cast<char>(byte) : word[i];
+    if (is_escape) i += 2;
+  }
+  return text;
+}
+
 Request parse_request(const std::string& bytes) {
   const size_t end = std::min(bytes.find('\n'), bytes.size());
   Request request;
   std::istringstream words(bytes.substr(0, end));
-  for (std::string word; words >> word;) request.words.push_back(word);
+  for (std::string word; words >> word;) request.words.push_back(unescape(word));
   if (end < bytes.size()) request.text = bytes.substr(end + 1);
   return request;
 }
@@ -86,7 +110,11 @@ Result<Control> Control::listen(const std::string& run_dir) {
   ::umask(before);
   if (bound != 0) return errno_error(fmt::format("make '{}'", path), why);
   if (::listen(fd.get(), kWaiting) != 0) return errno_error(fmt::format("listen on '{}'", path));
-  return Control(std::move(fd));
+  return Control(std::move(fd), path);
+}
+
+Control::~Control() {
+  if (socket_) ::unlink(path_.c_str());
 }
 
 void Control::serve(const Answer& answer) const {
@@ -110,7 +138,7 @@ Result<std::string> ask_agent(const std::string& run_dir, const Request& request
   }
   set_patience(fd, kAskPatience);
   std::string bytes;
-  for (const std::string& word : request.words) bytes += (bytes.empty() ? "" : " ") + word;
+  for (const std::string& word : request.words) bytes += (bytes.empty() ? "" : " ") + escape(word);
   bytes += '\n' + request.text;
   std::string reply;
   if (!send_all(fd, bytes) || ::shutdown(fd.get(), SHUT_WR) != 0 || !read_all(fd, reply) || reply.size() < 2) {

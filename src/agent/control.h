@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// The local control socket: how `redan policy add|delete|enable|disable|list` reaches the running agent.
+// The local control socket: how `redan policy add|delete|enable|disable|set-mode|list` reaches the running agent.
 //
-// One request per connection: a line of words, and behind it, until the client shuts its side down, a text. One answer: the
-// exit code as a digit and a newline, then text for people. Only root can connect (mode 0600). Replaced by gRPC later.
+// One request per connection: a line of words, each without white space ("%20" for a space, and so on), and behind it, until the
+// client shuts its side down, a text. One answer: the exit code as a digit and a newline, then text. Only root can connect (mode
+// 0600). Replaced by gRPC later.
 
 #include <functional>
 #include <string>
@@ -23,7 +24,7 @@ struct Request {
   std::string text;
 };
 
-/// What a request is answered: text for standard output, or an error.
+/// What a request is answered: text for the client, or an error.
 using Answer = std::function<Result<std::string>(const Request&)>;
 
 /// The agent's side. Belongs to one thread.
@@ -32,6 +33,11 @@ class Control {
   /// Listens on RUN_DIR/control.sock, replacing what a killed agent left.
   static Result<Control> listen(const std::string& run_dir);
 
+  Control(Control&&) noexcept = default;
+  Control& operator=(Control&&) = delete;
+  /// Removes the socket.
+  ~Control();
+
   /// Readable (poll, epoll) when somebody waits.
   int fd() const { return socket_.get(); }
 
@@ -39,8 +45,10 @@ class Control {
   void serve(const Answer& answer) const;
 
  private:
-  explicit Control(Fd socket) : socket_(std::move(socket)) {}
+  Control(Fd socket, std::string path) : socket_(std::move(socket)), path_(std::move(path)) {}
+
   Fd socket_;
+  std::string path_;
 };
 
 /// The client's side: sends the request and returns the text of the answer. Errors: kRuntime, no agent listens there; what the

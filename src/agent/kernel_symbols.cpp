@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/kernel_symbols.h"
 
+#include <algorithm>
+
 namespace redan::agent {
 
 std::optional<std::vector<policy::TracepointField>> SymbolFacts::tracepoint(std::string_view subsystem,
@@ -16,6 +18,17 @@ std::optional<std::vector<policy::TracepointField>> SymbolFacts::tracepoint(std:
                       .is_signed = field.is_signed});
   }
   return fields;
+}
+
+Result<redan_namespaces> host_namespaces(kernel::Kernel& kernel) {
+  REDAN_ASSIGN(const std::vector<redan_task> tasks, kernel.tasks());
+  // Where pid 1 is kept from the iterator: kthreadd has the namespaces that the kernel started with.
+  for (const uint32_t pid : {1U, 2U}) {
+    const auto task = std::ranges::find_if(tasks, [pid](const redan_task& t) { return t.image.tgid == pid; });
+    if (task != tasks.end()) return task->ns;
+  }
+  return Error{ErrorCode::kKernel,
+               "the task iterator lists neither pid 1 nor pid 2; is this a pid namespace below the host's?"};
 }
 
 }  // namespace redan::agent

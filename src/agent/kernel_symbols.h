@@ -8,6 +8,8 @@
 #include <utility>
 #include <vector>
 
+#include "base/result.h"
+#include "kernel/kernel.h"
 #include "kernel/symbols.h"
 #include "policy/kernel_facts.h"
 
@@ -30,5 +32,8 @@ class SymbolFacts final : public policy::KernelFacts {
   kernel::KernelSymbols symbols_;
   redan_namespaces host_;
 };
+
+/// The namespaces that the kernel started with. kKernel: the task iterator lists neither pid 1 nor pid 2.
+Result<redan_namespaces> host_namespaces(kernel::Kernel& kernel);
 
 }  // namespace redan::agent

@@ -37,6 +37,12 @@ struct Run {
   int operator()(const redan::agent::PolicyCheckCommand& command) const {
     return finish(redan::agent::run_policy_check(command));
   }
+  int operator()(const redan::agent::PolicyExplainCommand& command) const {
+    return finish(redan::agent::run_policy_explain(command));
+  }
+  int operator()(const redan::agent::PolicyClientCommand& command) const {
+    return finish(redan::agent::run_policy_client(command));
+  }
 };
 
 }  // namespace

@@ -64,7 +64,24 @@ struct AgentOptions {
 };
 
 /// The commands that take options; a set of them is an or of these.
-enum VerbSet : uint8_t { kAgent = 1, kRecord = 2, kReplay = 4, kFeatures = 8, kPolicyCheck = 16 };
+enum VerbSet : uint16_t {
+  kAgent = 1 << 0,
+  kRecord = 1 << 1,
+  kReplay = 1 << 2,
+  kFeatures = 1 << 3,
+  kPolicyCheck = 1 << 4,
+  kPolicyExplain = 1 << 5,
+  kPolicyAdd = 1 << 6,
+  kPolicyDelete = 1 << 7,
+  kPolicyEnable = 1 << 8,
+  kPolicyDisable = 1 << 9,
+  kPolicySetMode = 1 << 10,
+  kPolicyList = 1 << 11,
+};
+
+/// The commands that ask the running agent.
+inline constexpr uint16_t kPolicyClients =
+    kPolicyAdd | kPolicyDelete | kPolicyEnable | kPolicyDisable | kPolicySetMode | kPolicyList;
 
 enum class OptionGroup { kConfiguration, kGeneral, kKernel, kPolicy, kContent, kExport };
 
@@ -130,7 +147,7 @@ struct Option {
   OptionField field;
   std::string_view value_name;  ///< what --help calls the value; empty for those that need none
   std::string_view help;        ///< one sentence or two, no full stop at the end
-  uint8_t verbs = kAgent | kRecord;
+  uint16_t verbs = kAgent | kRecord;
   Settable settable = Settable::kAnywhere;
   std::string_view default_note = "";  ///< said instead of the default value
 };

@@ -31,7 +31,8 @@ tests, and those that Kubernetes sets for a service called redan are left alone 
 Sizes are bytes, or K, M or G (powers of 1024). Durations are written as in Go: `250ms`, `30s`, `1m30s`. Lists are words
 separated by commas or white space.
 
-The commands `agent`, `record` and `features` read all five places, `replay` only flags. The last column says which
+The commands `agent`, `record`, `features`, `policy explain` and those that ask the agent (`policy add`, …) read all five
+places, `replay` only flags. The last column says which
 commands use an option; for the others its value in files and environment means nothing.
 )";
 
@@ -39,10 +40,14 @@ struct VerbName {
   VerbSet set;
   std::string_view name;
 };
-constexpr VerbName kVerbNames[] = {
-    {kAgent, "agent"}, {kRecord, "record"}, {kReplay, "replay"}, {kFeatures, "features"}};
+constexpr VerbName kVerbNames[] = {{kAgent, "agent"},
+                                   {kRecord, "record"},
+                                   {kReplay, "replay"},
+                                   {kFeatures, "features"},
+                                   {kPolicyExplain, "policy explain"},
+                                   {kPolicyList, "policy add, delete, …, list"}};
 
-std::string verbs_text(uint8_t set) {
+std::string verbs_text(uint16_t set) {
   std::string text;
   for (const auto& [verb, name] : kVerbNames)
     if (set & verb) text += (text.empty() ? "" : ", ") + std::string(name);

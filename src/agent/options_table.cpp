@@ -48,8 +48,9 @@ constexpr WordListField word_list_field(std::span<const std::string_view> words)
               }};
 }
 
-constexpr uint8_t kLive = kAgent | kRecord | kFeatures;  // on a running kernel: reads configuration files
-constexpr uint8_t kEverywhere = kLive | kReplay;
+constexpr uint16_t kLive = kAgent | kRecord | kFeatures;                   // on a running kernel
+constexpr uint16_t kConfigured = kLive | kPolicyExplain | kPolicyClients;  // reads configuration files
+constexpr uint16_t kEverywhere = kLive | kReplay;
 
 constexpr std::array kOptions = {
     Option{.name = "config",
@@ -58,7 +59,7 @@ constexpr std::array kOptions = {
            .value_name = "FILE",
            .help = "YAML file of NAME: VALUE lines, where NAME is any of these options. The default one may be absent; "
                    "empty reads none",
-           .verbs = kLive,
+           .verbs = kConfigured,
            .settable = Settable::kNotInFiles},
     Option{.name = "config-dir",
            .group = OptionGroup::kConfiguration,
@@ -66,7 +67,7 @@ constexpr std::array kOptions = {
            .value_name = "DIR",
            .help = "Directory with one file per option, named like the option, holding its value (as a mounted "
                    "ConfigMap does)",
-           .verbs = kLive,
+           .verbs = kConfigured,
            .settable = Settable::kNotInDirectory},
 
     Option{.name = "log-level",
@@ -97,21 +98,23 @@ constexpr std::array kOptions = {
            .group = OptionGroup::kGeneral,
            .field = StringField{.field = &AgentOptions::run_dir, .may_be_empty = false},
            .value_name = "DIR",
-           .help = "Directory of the pid file that keeps a second agent from starting; made if missing",
-           .verbs = kAgent},
+           .help =
+               "Directory of the pid file that keeps a second agent from starting, and of the socket for redan policy; "
+               "made if missing",
+           .verbs = kAgent | kPolicyClients},
 
     Option{.name = "procfs",
            .group = OptionGroup::kKernel,
            .field = StringField{.field = &AgentOptions::procfs, .may_be_empty = false},
            .value_name = "DIR",
            .help = "Where the host's proc file system is mounted",
-           .verbs = kLive},
+           .verbs = kLive | kPolicyExplain},
     Option{.name = "btf",
            .group = OptionGroup::kKernel,
            .field = StringField{&AgentOptions::btf},
            .value_name = "FILE",
            .help = "Type information (BTF) of the running kernel, for kernels that do not carry it",
-           .verbs = kLive,
+           .verbs = kLive | kPolicyExplain,
            .default_note = "/sys/kernel/btf/vmlinux"},
     Option{.name = "rb-size-total",
            .group = OptionGroup::kKernel,
@@ -142,14 +145,13 @@ constexpr std::array kOptions = {
            .value_name = "FILES",
            .help = "TracingPolicy files. A file that cannot be used is told in the log and in the stream, and the "
                    "others are used"},
-    Option{
-        .name = "tracing-policy-dir",
-        .group = OptionGroup::kPolicy,
-        .field = StringField{&AgentOptions::tracing_policy_dir},
-        .value_name = "DIR",
-        .help =
-            "Directory of TracingPolicy files, watched: what is put there, changed or taken away is added, replaced or "
-            "deleted. May be absent; empty watches none"},
+    Option{.name = "tracing-policy-dir",
+           .group = OptionGroup::kPolicy,
+           .field = StringField{&AgentOptions::tracing_policy_dir},
+           .value_name = "DIR",
+           .help =
+               "Directory of TracingPolicy files (*.yaml, *.yml), watched: what is put there, changed or taken away is "
+               "added, replaced or deleted. May be absent; empty watches none"},
 
     Option{.name = "enable-process-cred",
            .group = OptionGroup::kContent,

@@ -1,156 +1,143 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/policies.h"
 
-#include <sys/stat.h>
-
 #include <algorithm>
-#include <array>
-#include <cerrno>
-#include <cstring>
-#include <filesystem>
-#include <fstream>
-#include <numeric>
-#include <set>
 #include <sstream>
 
 #include <fmt/format.h>
 
+#include "agent/policy_file.h"
 #include "event/hook_facts.h"
 
 namespace redan::agent {
-namespace {
 
-Result<std::string> read_file(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  std::ostringstream text;
-  if (file) text << file.rdbuf();
-  if (!file) return Error{ErrorCode::kConfig, fmt::format("{}: cannot be read: {}", path, ::strerror(errno))};
-  return std::move(text).str();
-}
-
-metadata::FileVersion version_of(const std::string& path) {
-  struct stat status {};
-  if (::stat(path.c_str(), &status) != 0 || !S_ISREG(status.st_mode)) return {};
-  return {.inode = status.st_ino,
-          .changed_ns = int64_t{status.st_ctim.tv_sec} * 1'000'000'000 + status.st_ctim.tv_nsec,
-          .size = status.st_size};
-}
-
-/// Regular files of the directory by path; hidden ones, which editors leave about, are not policies.
-std::map<std::string, metadata::FileVersion> files_in(const std::string& directory) {
-  std::map<std::string, metadata::FileVersion> files;
-  std::error_code error;
-  for (const auto& entry : std::filesystem::directory_iterator(directory, error)) {
-    const std::string name = entry.path().filename();
-    const metadata::FileVersion version = version_of(entry.path());
-    if (!name.starts_with(".") && version != metadata::FileVersion()) files.emplace(entry.path(), version);
-  }
-  return files;
-}
-
-/// As the reference writes it (12.1), by policy::PolicyMode.
-std::string_view mode_name(policy::PolicyMode mode) {
-  static constexpr std::array<std::string_view, 3> kNames = {"enforce", "monitor", "monitor_only"};
-  return kNames[static_cast<size_t>(mode)];
-}
-
-}  // namespace
-
-Result<Policies> Policies::open(Parts parts) {
-  REDAN_ASSIGN(Control control, Control::listen(parts.options.run_dir));
-  return Policies(std::move(parts), std::move(control));
-}
+Policies::Policies(Parts parts, std::optional<Control> control)
+    : parts_(std::move(parts)), control_(std::move(control)), directory_(parts_.options.tracing_policy_dir) {}
 
 void Policies::begin(const Feed& feed) {
-  for (const std::string& file : parts_.options.tracing_policy) add_file(file, feed);
-  look(feed);
+  for (const std::string& file : parts_.options.tracing_policy) add_file({PolicyOrigin::kOption, file}, feed);
+  look(feed, true);
   facts_.reset();
 }
 
 void Policies::serve(const Feed& feed) {
-  control_.serve([&](const Request& request) { return answer(request, feed); });
+  control_->serve([&](const Request& request) { return answer(request, feed); });
   facts_.reset();
 }
 
 void Policies::each_second(const Feed& feed) {
-  look(feed);
+  look(feed, false);
+  add_waiting(feed);
   facts_.reset();
+  for (const auto& loaded : policies_) tell_losses(*loaded, feed);
 }
 
-void Policies::end() { policies_.clear(); }
+void Policies::end(const Feed& feed) {
+  for (const auto& loaded : policies_) detach(*loaded, feed);
+  policies_.clear();
+}
 
-void Policies::look(const Feed& feed) {
-  if (parts_.options.tracing_policy_dir.empty()) return;
-  std::map<std::string, metadata::FileVersion> files = files_in(parts_.options.tracing_policy_dir);
-  for (const auto& [path, version] : files_) {
-    if (files.contains(path)) continue;
-    const auto gone = std::ranges::find(policies_, path, [](const auto& loaded) { return loaded->source; });
-    if (gone != policies_.end()) (void)remove((*gone)->name, feed);
+void Policies::look(const Feed& feed, bool is_first) {
+  const Result<PolicyDirectory::Changes> changes = is_first ? directory_.first_look() : directory_.look();
+  const std::string error = changes ? "" : changes.error().message;
+  if (!error.empty() && error != directory_error_) parts_.log.error("{}", error);
+  directory_error_ = error;
+  if (!changes) return;
+  for (const std::string& path : changes->gone) {
+    const auto gone = std::ranges::find(policies_, PolicySource{PolicyOrigin::kDirectory, path},
+                                        [](const auto& loaded) { return loaded->source; });
+    if (gone == policies_.end()) continue;  // deleted by a client
+    detach(**gone, feed);
+    (*gone)->state = "deleted";
+    (*gone)->error.clear();
+    tell(**gone, feed);
+    policies_.erase(gone);
   }
-  for (const auto& [path, version] : files) {
-    const auto before = files_.find(path);
-    if (before == files_.end() || before->second != version) add_file(path, feed);
+  for (const std::string& path : changes->changed) add_file({PolicyOrigin::kDirectory, path}, feed);
+}
+
+void Policies::add_file(const PolicySource& source, const Feed& feed) {
+  const Result<std::string> text = read_policy_file(source.path);
+  if (text) {
+    (void)add(*text, source, feed);  // says in the log what is wrong
+    return;
   }
-  files_ = std::move(files);
-}
-
-void Policies::add_file(const std::string& path, const Feed& feed) {
-  const Result<std::string> text = read_file(path);
-  const Result<void> added = text ? add(*text, path, feed) : Result<void>(text.error());
-  if (!added) parts_.log.error("policy {}: {}", path, added.error().message);
-}
-
-Result<void> Policies::add(std::string_view text, const std::string& source, const Feed& feed) {
   auto loaded = std::make_unique<Loaded>();
-  loaded->source = loaded->name = source;
-  const auto before = std::ranges::find(policies_, source, [](const auto& other) { return other->source; });
-  Result<void> done;
-  auto compiled = compile(text, source);
-  if (!compiled) {
-    done = compiled.error();
-  } else {
-    loaded->policy = std::move(*compiled);
-    loaded->name = loaded->policy.name;
-    for (const policy::Diagnostic& warning : loaded->policy.warnings)
-      parts_.log.warn("policy {}", policy::format(warning, source));
-    const Loaded* other = find(loaded->name);
-    if (other != nullptr && other->source != source) {
-      done = Error{ErrorCode::kConfig,
-                   fmt::format("{}: metadata.name: '{}' is the name of the policy in {} already; delete that "
-                               "one first or give this one another name",
-                               source, loaded->name, other->source)};
-    } else {
-      done = attach(*loaded, feed);
-    }
-  }
-  if (!done) {
-    loaded->state = kLoadError;
-    loaded->error = done.error().message;
-    tell(*loaded, feed);
-    // The one that it was to replace stays in force.
-    if (before == policies_.end()) policies_.push_back(std::move(loaded));
-    return done;
+  loaded->source = source;
+  loaded->name = source.path;
+  (void)refuse(std::move(loaded), replaced_by(Loaded{.source = source}), text.error(), feed);
+}
+
+/// Files whose policy had the name of another one, which is gone now.
+void Policies::add_waiting(const Feed& feed) {
+  std::vector<PolicySource> sources;
+  for (const auto& loaded : policies_)
+    if (loaded->waits_for_name && check_name(*loaded, loaded.get())) sources.push_back(loaded->source);
+  for (const PolicySource& source : sources) add_file(source, feed);
+}
+
+Result<std::string> Policies::add(std::string_view text, const PolicySource& source, const Feed& feed) {
+  auto loaded = std::make_unique<Loaded>();
+  loaded->source = source;
+  loaded->name = source.path;
+  Result<void> done = compile(text, *loaded);
+  Loaded* before = replaced_by(*loaded);
+  const bool stays_disabled = before != nullptr && before->state == kDisabled;
+  if (done) done = check_name(*loaded, before);
+  if (done && !stays_disabled) done = attach(*loaded, before, feed);
+  if (!done) return refuse(std::move(loaded), before, done.error(), feed);
+
+  if (stays_disabled) loaded->state = kDisabled;
+  std::string notes;
+  for (const policy::Diagnostic& warning : loaded->policy.warnings)
+    notes += policy::format(warning, source.path) + "\n";
+  if (loaded->policy.asked_mode == policy::PolicyMode::kEnforce)
+    notes += fmt::format("{}: asks for enforcement, which this version does not have: its actions are reported and not "
+                         "carried out (mode monitor)\n",
+                         source.path);
+  std::istringstream lines(notes);
+  for (std::string line; std::getline(lines, line);) parts_.log.warn("policy {}", line);
+  if (before != nullptr && before->name != loaded->name) {
+    // The file names its policy anew: one policy ends, another one begins.
+    before->state = "deleted";
+    before->error.clear();
+    tell(*before, feed);
   }
   tell(*loaded, feed);
-  if (before != policies_.end()) {
-    *before = std::move(loaded);
-  } else {
-    policies_.push_back(std::move(loaded));
-  }
-  return {};
+  if (before != nullptr) detach(*before, feed);
+  replace(before, std::move(loaded));
+  return notes;
 }
 
-Result<policy::Policy> Policies::compile(std::string_view text, const std::string& source) {
+Result<void> Policies::compile(std::string_view text, Loaded& loaded) {
   const policy::Parsed parsed = policy::parse_document(text);
-  if (!parsed.document) return Error{ErrorCode::kConfig, policy::format(parsed.diagnostics, source)};
+  if (!parsed.document) return Error{ErrorCode::kConfig, policy::format(parsed.diagnostics, loaded.source.path)};
+  loaded.name = *parsed.document->metadata.name;
   if (facts_ == nullptr) {
     REDAN_ASSIGN(facts_, parts_.facts());
   }
-  return policy::compile(*parsed.document, *facts_, {.first_id = last_hook_ + 1, .file = source});
+  REDAN_ASSIGN(loaded.policy,
+               policy::compile(*parsed.document, *facts_, {.first_id = last_hook_ + 1, .file = loaded.source.path}));
+  return {};
 }
 
-/// All or nothing: every hook is loaded before the first is attached.
-Result<void> Policies::attach(Loaded& loaded, const Feed& feed) {
+/// Two policies of one name could not be told apart, neither in events nor in commands.
+Result<void> Policies::check_name(Loaded& loaded, const Loaded* before) const {
+  const auto is_other = [&](const auto& other) {
+    return other->name == loaded.name && other->state != kLoadError && other.get() != before;
+  };
+  const auto other = std::ranges::find_if(policies_, is_other);
+  loaded.waits_for_name = other != policies_.end() && loaded.source.origin != PolicyOrigin::kClient;
+  if (other == policies_.end()) return {};
+  return Error{ErrorCode::kConfig,
+               fmt::format("{}: metadata.name: '{}' is the name of the policy of {} already; delete that one first "
+                           "(redan policy delete {}) or give this one another name",
+                           loaded.source.path, loaded.name, (*other)->source.path, loaded.name)};
+}
+
+/// All or nothing: every hook is loaded before the first is attached. `before` is what it replaces, if anything: in force until
+/// this returns, and after it if it fails.
+Result<void> Policies::attach(Loaded& loaded, const Loaded* /*before*/, const Feed& feed) {
   std::vector<std::unique_ptr<kernel::Hook>> hooks;
   for (event::HookPlan& plan : loaded.policy.hooks) {
     auto info = std::make_shared<event::HookInfo>(*plan.info);
@@ -162,6 +149,7 @@ Result<void> Policies::attach(Loaded& loaded, const Feed& feed) {
   }
   for (const auto& hook : hooks) REDAN_TRY(hook->attach());
   loaded.hooks = std::move(hooks);
+  loaded.losses.assign(loaded.hooks.size(), {});
   const bool partial = std::ranges::any_of(loaded.policy.statuses, [](const policy::HookStatus& status) {
     return status.state != policy::HookState::kLoaded;
   });
@@ -169,130 +157,121 @@ Result<void> Policies::attach(Loaded& loaded, const Feed& feed) {
   return {};
 }
 
-Result<void> Policies::remove(std::string_view name, const Feed& feed) {
-  Loaded* loaded = find(name);
-  if (loaded == nullptr) return Error{ErrorCode::kConfig, fmt::format("there is no policy '{}'", name)};
-  loaded->hooks.clear();
-  loaded->state = "deleted";
-  tell(*loaded, feed);
-  std::erase_if(policies_, [loaded](const auto& other) { return other.get() == loaded; });
-  return {};
+void Policies::detach(Loaded& loaded, const Feed& feed) {
+  tell_losses(loaded, feed);
+  loaded.hooks.clear();
+  loaded.losses.clear();
 }
 
-Result<void> Policies::set_enabled(std::string_view name, bool enabled, const Feed& feed) {
-  Loaded* loaded = find(name);
-  if (loaded == nullptr) return Error{ErrorCode::kConfig, fmt::format("there is no policy '{}'", name)};
-  const bool is_enabled = loaded->state == kEnabled || loaded->state == kPartiallyEnabled;
-  if (enabled == is_enabled || loaded->state == kLoadError) {
-    return Error{ErrorCode::kConfig, fmt::format("the policy '{}' is {}", name, loaded->state)};
-  }
-  if (enabled) {
-    if (const Result<void> done = attach(*loaded, feed); !done) {
-      loaded->state = kLoadError;
-      loaded->error = done.error().message;
-      tell(*loaded, feed);
-      return done;
-    }
-  } else {
-    loaded->hooks.clear();
-    loaded->state = kDisabled;
-  }
-  tell(*loaded, feed);
-  return {};
-}
-
-Policies::Loaded* Policies::find(std::string_view name) {
-  const auto found =
-      std::ranges::find(policies_, name, [](const auto& loaded) { return std::string_view(loaded->name); });
+/// The policy that makes way for this one if all goes well.
+Policies::Loaded* Policies::replaced_by(const Loaded& loaded) {
+  const auto makes_way = [&](const auto& other) {
+    if (loaded.source.origin != PolicyOrigin::kClient) return other->source == loaded.source;
+    return other->source.origin == PolicyOrigin::kClient && other->name == loaded.name && other->state == kLoadError;
+  };
+  const auto found = std::ranges::find_if(policies_, makes_way);
   return found == policies_.end() ? nullptr : found->get();
 }
 
-void Policies::tell(const Loaded& loaded, const Feed& feed) const {
-  event::Facts facts = {{"policy", loaded.name}, {"source", loaded.source}, {"state", loaded.state}};
-  if (loaded.error.empty()) facts.emplace_back("mode", mode_name(loaded.policy.mode));
-  if (!loaded.error.empty()) facts.emplace_back("error", loaded.error);
-  feed(event::text_frame(event::kFramePolicy, parts_.now(), event::facts_text(facts)));
-  parts_.log.info("policy {}: {}", loaded.name, loaded.state);
+/// Keeps and tells that a policy is not in force, or that what it was to replace stays so.
+Error Policies::refuse(std::unique_ptr<Loaded> loaded, Loaded* before, Error error, const Feed& feed) {
+  parts_.log.error("policy {}: {}", loaded->source.path, error.message);
+  const bool has_name = loaded->name != loaded->source.path;
+  if (before != nullptr && before->state != kLoadError) {
+    before->error = fmt::format("the file's new content is not in force, the one before it stays: {}", error.message);
+    tell(*before, feed);
+    return error;
+  }
+  loaded->state = kLoadError;
+  loaded->error = error.message;
+  // The name belongs to the other one.
+  if (loaded->source.origin == PolicyOrigin::kClient && (!has_name || find(loaded->name) != nullptr) &&
+      before == nullptr)
+    return error;
+  tell(*loaded, feed);
+  loaded->policy = {};
+  replace(before, std::move(loaded));
+  return error;
 }
 
-/// A control request: its words, and what they do.
-struct Policies::Command {
-  std::string_view verb;
-  size_t words;
-  Result<std::string> (*run)(Policies&, const Request&, const Feed&);
-};
-
-namespace {
-
-struct Sums {
-  uint64_t posts = 0, lost = 0, unreadable = 0, memory = 0;
-};
-
-/// A line about one hook, which is added to the sums.
-std::string describe(const kernel::Hook& hook, const event::HookInfo& info, Sums& sums) {
-  const kernel::HookFacts& facts = hook.facts();
-  const redan_hook_counters counters = hook.counters();
-  const auto runs = hook.runs();
-  const uint64_t posts = std::reduce(std::begin(counters.posted), std::end(counters.posted));
-  sums.posts += posts;
-  sums.lost += counters.lost;
-  sums.unreadable += counters.unreadable;
-  sums.memory += facts.map_bytes;
-  return fmt::format("    {}{}{} by {}: {} instructions, {} runs, {} ns, {} skipped, {} posts, {} lost, {} undecided\n",
-                     info.subsystem, info.subsystem.empty() ? "" : "/", info.name,
-                     kernel::hook_attachment_name(facts.attachment), facts.instructions, runs ? runs->count : 0,
-                     runs ? runs->nanoseconds : 0, runs ? runs->missed : 0, posts, counters.lost, counters.no_scratch);
+void Policies::replace(Loaded* before, std::unique_ptr<Loaded> loaded) {
+  const auto place = std::ranges::find(policies_, before, [](const auto& other) { return other.get(); });
+  if (place == policies_.end()) {
+    policies_.push_back(std::move(loaded));
+  } else {
+    *place = std::move(loaded);
+  }
 }
 
-Result<std::string> said(const Result<void>& done, std::string text) {
-  if (!done) return done.error();
-  return text;
+Result<std::string> Policies::remove(std::string_view name, const Feed& feed) {
+  REDAN_ASSIGN(Loaded * loaded, get(name));
+  detach(*loaded, feed);
+  loaded->state = "deleted";
+  loaded->error.clear();
+  tell(*loaded, feed);
+  std::string notes;
+  if (loaded->source.origin != PolicyOrigin::kClient && file_version(loaded->source.path) != metadata::FileVersion())
+    notes = fmt::format("its file {} is still there: it is added again when {}\n", loaded->source.path,
+                        loaded->source.origin == PolicyOrigin::kDirectory ? "the file changes or the agent starts again"
+                                                                          : "the agent starts again");
+  std::erase_if(policies_, [loaded](const auto& other) { return other.get() == loaded; });
+  return notes;
 }
 
-}  // namespace
+Result<void> Policies::set_enabled(std::string_view name, bool enabled, const Feed& feed) {
+  REDAN_ASSIGN(Loaded * loaded, get(name));
+  if (enabled == loaded->is_in_force() || loaded->state == kLoadError) {
+    return Error{ErrorCode::kConfig, fmt::format("the policy '{}' is in state {}, allowed: {}", name, loaded->state,
+                                                 enabled ? "disabled" : "enabled or partially_enabled")};
+  }
+  Result<void> done;
+  if (enabled) {
+    done = attach(*loaded, nullptr, feed);
+    if (!done) {
+      loaded->state = kLoadError;
+      loaded->error = done.error().message;
+    }
+  } else {
+    detach(*loaded, feed);
+    loaded->state = kDisabled;
+  }
+  tell(*loaded, feed);
+  return done;
+}
 
-Result<std::string> Policies::answer(const Request& request, const Feed& feed) {
-  static constexpr std::array kCommands = {
-      Command{"add", 2,
-              [](Policies& all, const Request& asked, const Feed& to) {
-                return said(all.add(asked.text, asked.words[1], to), "added\n");
-              }},
-      Command{"delete", 2,
-              [](Policies& all, const Request& asked, const Feed& to) {
-                return said(all.remove(asked.words[1], to), "deleted\n");
-              }},
-      Command{"enable", 2,
-              [](Policies& all, const Request& asked, const Feed& to) {
-                return said(all.set_enabled(asked.words[1], true, to), "enabled\n");
-              }},
-      Command{"disable", 2,
-              [](Policies& all, const Request& asked, const Feed& to) {
-                return said(all.set_enabled(asked.words[1], false, to), "disabled\n");
-              }},
-      Command{"list", 1, [](Policies& all, const Request&, const Feed&) { return Result<std::string>(all.list()); }},
+Result<void> Policies::set_mode(std::string_view name, policy::PolicyMode mode, const Feed& feed) {
+  REDAN_ASSIGN(Loaded * loaded, get(name));
+  const auto refusal = [&](std::string_view why) {
+    return Error{ErrorCode::kConfig, fmt::format("the policy '{}' {}", name, why)};
   };
-  for (const Command& command : kCommands) {
-    if (!request.words.empty() && request.words[0] == command.verb && request.words.size() == command.words)
-      return command.run(*this, request, feed);
-  }
-  return Error{ErrorCode::kUsage, "a request that this agent does not know; is the command of another version?"};
+  using enum policy::PolicyMode;
+  if (!loaded->is_in_force()) return refusal(fmt::format("is in state {}, so it has no mode", loaded->state));
+  const bool has_enforcement = loaded->policy.mode != kMonitorOnly;
+  if (!has_enforcement && mode != kMonitorOnly)
+    return refusal("has no enforcement action, so its mode is monitor_only and cannot be changed");
+  if (has_enforcement && mode == kMonitorOnly)
+    return refusal("has enforcement actions; allowed: monitor (enforce comes with a later version)");
+  if (mode == kEnforce)
+    return refusal("stays in mode monitor: this version reports enforcement actions and cannot carry them out");
+  loaded->policy.mode = mode;
+  loaded->policy.asked_mode = mode;
+  tell(*loaded, feed);
+  return {};
 }
 
-std::string Policies::list() const {
-  constexpr std::string_view kRow = "{:<32} {:<18} {:<13} {:>6} {:>10} {:>8} {:>10} {:>10}\n";
-  std::string text = fmt::format(kRow, "NAME", "STATE", "MODE", "HOOKS", "POSTS", "LOST", "UNREADABLE", "MEMORY");
-  for (const auto& loaded : policies_) {
-    const bool is_known = loaded->error.empty();
-    Sums sums;
-    std::string hooks;
-    for (size_t i = 0; i < loaded->hooks.size(); ++i)
-      hooks += describe(*loaded->hooks[i], *loaded->policy.hooks[i].info, sums);
-    text += fmt::format(kRow, loaded->name, loaded->state, is_known ? mode_name(loaded->policy.mode) : "-",
-                        loaded->hooks.size(), sums.posts, sums.lost, sums.unreadable, sums.memory);
-    if (!is_known) text += fmt::format("    {}\n", loaded->error);
-    text += hooks;
-  }
-  return text;
+/// The policy in force of that name; else another one.
+Policies::Loaded* Policies::find(std::string_view name) {
+  Loaded* found = nullptr;
+  for (const auto& loaded : policies_)
+    if (loaded->name == name && (found == nullptr || found->state == kLoadError)) found = loaded.get();
+  return found;
+}
+
+Result<Policies::Loaded*> Policies::get(std::string_view name) {
+  Loaded* found = find(name);
+  if (found != nullptr) return found;
+  return Error{ErrorCode::kConfig,
+               fmt::format("there is no policy '{}'; redan policy list shows those there are", name)};
 }
 
 }  // namespace redan::agent

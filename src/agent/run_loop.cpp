@@ -97,7 +97,7 @@ class Loop {
   }
 
   Result<void> end() {
-    if (parts_.other != nullptr) parts_.other->end();
+    if (parts_.other != nullptr) parts_.other->end(feed_);
     parts_.kernel.detach();
     while (true) {
       REDAN_ASSIGN(const size_t taken, consume());

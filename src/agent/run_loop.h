@@ -32,7 +32,7 @@ class LoopPart {
   virtual void serve(const Feed& feed) = 0;
   virtual void each_second(const Feed& feed) = 0;
   /// The loop is about to read the rest of the ring.
-  virtual void end() = 0;
+  virtual void end(const Feed& feed) = 0;
 };
 
 /// What the loop works with; all of it outlives the loop.

@@ -260,6 +260,7 @@ void Engine::on(const event::TextView& view, std::vector<Event>& out) {
     case event::kFrameStart: return on_start(view.hdr.time, out);
     case event::kFrameHook: return on_hook_facts(view, out);
     case event::kFramePolicy: out.push_back(notice(view.hdr.time, "policy", event::parse_facts(view.text))); return;
+    case event::kFrameHookLoss: out.push_back(notice(view.hdr.time, "loss", event::parse_facts(view.text))); return;
     default: return on_users(view.text);
   }
 }

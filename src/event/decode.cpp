@@ -137,6 +137,7 @@ constexpr std::array kRows = {
     Row{kFrameStop, decode_fixed<CountersFrame, CountersFrame>},
     Row{kFrameHook, decode_text},
     Row{kFramePolicy, decode_text},
+    Row{kFrameHookLoss, decode_text},
 };
 
 }  // namespace

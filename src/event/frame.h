@@ -30,6 +30,7 @@ enum FrameKind : uint16_t {
   kFrameStop = 0x108,       ///< CountersFrame: the last frame
   kFrameHook = 0x109,       ///< TextFrame: facts that describe a policy hook, before its first record; see hook_facts()
   kFramePolicy = 0x10A,     ///< TextFrame: facts about what became of a policy, told as they are
+  kFrameHookLoss = 0x10B,   ///< TextFrame: facts about what a policy hook has missed, told as they are
 };
 
 struct ClockFrame {

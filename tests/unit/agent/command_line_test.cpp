@@ -4,7 +4,9 @@
 #include <sys/utsname.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstdlib>
+#include <sstream>
 
 #include <doctest/doctest.h>
 
@@ -147,7 +149,8 @@ TEST_CASE("each mistake has its line") {
        "redan record: '--event-queue-size' is a flag of redan agent only; see 'redan record --help'"},
       {{"replay"}, "redan replay: found no FILE, allowed: the recording's path; see 'redan replay --help'"},
       {{"replay", "a", "--btf=x"},
-       "redan replay: '--btf' is a flag of redan agent, redan features, redan record only; see 'redan replay --help'"},
+       "redan replay: '--btf' is a flag of redan agent, redan features, redan record, redan policy explain only; see "
+       "'redan replay --help'"},
       {{"features", "-o", "xml"}, "redan features: -o: found 'xml', allowed: text or json"},
       {{"agent", "--duration"}, "redan agent: '--duration' is a flag of redan record only; see 'redan agent --help'"},
       {{"features", "-o"}, "redan features: -o: found no value, allowed: text or json"},
@@ -256,7 +259,8 @@ TEST_CASE("policy check is a command of two words and takes several files") {
   CHECK(help.starts_with("redan policy check - "));
   CHECK(as<PrintText>(parse({"help", "policy", "check"})).text == help);
   for (const auto& [words, said] :
-       {std::pair<Files, std::string>{{"policy"}, "redan: unknown command 'policy'; did you mean 'policy check'?"},
+       {std::pair<Files, std::string>{
+            {"policy"}, "redan policy: found no second word, allowed: check, explain, add, delete, enable, disable,"},
         {{"policy", "chekc", "x"}, "redan: unknown command 'policy chekc'; did you mean 'policy check'?"},
         {{"policy", "check"}, "redan policy check: found no FILE…, allowed: the paths of policies"},
         {{"policy", "check", "a", ""}, "redan policy check: found no FILE…"}}) {
@@ -264,6 +268,55 @@ TEST_CASE("policy check is a command of two words and takes several files") {
     REQUIRE_FALSE(command.ok());
     CHECK(command.error().code == ErrorCode::kUsage);
     CHECK(command.error().message.starts_with(said));
+  }
+}
+
+TEST_CASE("what the running agent is asked is a command of two words, with names or files") {
+  using Texts = std::vector<std::string>;
+  struct Case {
+    Texts words;
+    VerbSet verb;
+    Texts operands;
+  };
+  for (const Case& c :
+       {Case{{"policy", "add", "a.yaml", "b c.yaml"}, kPolicyAdd, {"a.yaml", "b c.yaml"}},
+        Case{{"policy", "delete", "x"}, kPolicyDelete, {"x"}}, Case{{"policy", "enable", "x"}, kPolicyEnable, {"x"}},
+        Case{{"policy", "disable", "x"}, kPolicyDisable, {"x"}},
+        Case{{"policy", "set-mode", "x", "monitor_only"}, kPolicySetMode, {"x", "monitor_only"}},
+        Case{{"policy", "list"}, kPolicyList, {}}}) {
+    const auto command = as<PolicyClientCommand>(parse_alone(c.words));
+    CHECK(command.verb == c.verb);
+    CHECK(command.operands == c.operands);
+    CHECK_FALSE(command.json);
+    CHECK_FALSE(command.measure);
+    CHECK(command.run_dir == "/run/redan");
+  }
+  const auto list =
+      as<PolicyClientCommand>(parse_alone({"policy", "list", "-o", "json", "--measure", "2s", "--run-dir=/x"}));
+  CHECK(list.json);
+  CHECK(list.measure == std::chrono::seconds(2));
+  CHECK(list.run_dir == "/x");
+  const auto explain = as<PolicyExplainCommand>(parse_alone({"policy", "explain", "a", "b", "-o=json", "--btf=/b"}));
+  CHECK(explain.files == Texts{"a", "b"});
+  CHECK(explain.json);
+  CHECK(explain.options.btf == "/b");
+}
+
+TEST_CASE("wrong words for the running agent are said with what is allowed") {
+  using Texts = std::vector<std::string>;
+  for (const auto& [words, said] :
+       {std::pair<Texts, std::string>{{"policy", "delete"}, "redan policy delete: found no NAME, allowed: the name of"},
+        {{"policy", "delete", "a", "b"}, "redan policy delete: unexpected word 'b'"},
+        {{"policy", "set-mode", "a"}, "redan policy set-mode: found no NAME MODE, allowed: the name of a policy, and"},
+        {{"policy", "set-mode", "a", "monitr"},
+         "redan policy set-mode: found 'monitr', allowed: enforce, monitor or monitor_only; did you mean 'monitor'?"},
+        {{"policy", "list", "x"}, "redan policy list: unexpected word 'x'"},
+        {{"policy", "add", "x", "--json"}, "redan policy add: unknown flag '--json'"},
+        {{"policy", "add", "x", "-o", "json"}, "redan policy add: unknown flag '-o'"}}) {
+    const auto command = parse_alone(words);
+    REQUIRE_FALSE(command.ok());
+    CHECK(command.error().code == ErrorCode::kUsage);
+    CHECK_MESSAGE(command.error().message.starts_with(said), command.error().message);
   }
 }
 
@@ -294,10 +347,17 @@ TEST_CASE("help names every command, and every flag of the command with its defa
     VerbSet verb;
   };
   for (const Case& c :
-       {Case{"agent", kAgent}, Case{"record", kRecord}, Case{"replay", kReplay}, Case{"features", kFeatures}}) {
+       {Case{"agent", kAgent}, Case{"record", kRecord}, Case{"replay", kReplay}, Case{"features", kFeatures},
+        Case{"policy explain", kPolicyExplain}, Case{"policy add", kPolicyAdd}, Case{"policy delete", kPolicyDelete},
+        Case{"policy enable", kPolicyEnable}, Case{"policy disable", kPolicyDisable},
+        Case{"policy set-mode", kPolicySetMode}, Case{"policy list", kPolicyList}}) {
     CAPTURE(c.name);
     CHECK(general.find("\n  " + c.name) != std::string::npos);
-    const auto text = as<PrintText>(parse({c.name, "--help"})).text;
+    std::vector<std::string> words;
+    std::istringstream spelled(c.name);
+    for (std::string word; spelled >> word;) words.push_back(word);
+    words.emplace_back("--help");
+    const auto text = as<PrintText>(parse(words)).text;
     CHECK(text.find("Examples:\n  ") != std::string::npos);
     for (const Option& option : options()) {
       CAPTURE(option.name);

@@ -37,6 +37,8 @@ inline std::vector<OptionExample> option_examples() {
       {"arguments-max-size", "1K", "1K", {"", "0", "1023", "65K", "65537", "x"}},
       {"process-cache-size", "1024", "1024", {"", "0", "1023", "16777217", "-1", "1K", "18446744073709551616"}},
       {"process-cache-gc-interval", "1m30s", "1m30s", {"", "0", "0s", "-1s", "30", "721h", "soon"}},
+      {"tracing-policy", "/a.yaml,/b.yaml", "/a.yaml,/b.yaml", {"A,,B", nul}},
+      {"tracing-policy-dir", "/tmp/policies", "/tmp/policies", {nul, long_path}},
       {"enable-process-cred", "true", "true", no_bool},
       {"enable-process-ns", "1", "true", no_bool},
       {"enable-ancestors", "base,usdt", "base,usdt", {"all", "base,", "base,kprobes", "Base", ","}},

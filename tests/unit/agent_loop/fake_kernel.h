@@ -44,6 +44,10 @@ class FakeKernel final : public kernel::Kernel {
   std::function<void()> on_tasks = [] {};
   /// The counters that the loop sees; seq is filled in.
   std::function<redan_counters()> on_counters = [] { return redan_counters{}; };
+  std::function<Result<std::unique_ptr<kernel::Hook>>(const event::HookPlan&)> on_load_hook =
+      [](const event::HookPlan&) {
+        return Error{ErrorCode::kKernel, "this kernel has no hooks"};
+      };
   std::vector<redan_task> processes;
   std::optional<Error> attach_error, tasks_error, consume_error;
 
@@ -118,9 +122,7 @@ class FakeKernel final : public kernel::Kernel {
     if (tasks_error) return *tasks_error;
     return processes;
   }
-  Result<std::unique_ptr<kernel::Hook>> load_hook(const event::HookPlan&) override {
-    return Error{ErrorCode::kKernel, "this kernel has no hooks"};
-  }
+  Result<std::unique_ptr<kernel::Hook>> load_hook(const event::HookPlan& plan) override { return on_load_hook(plan); }
 
  private:
   void remember(Call call, size_t value = 0) {

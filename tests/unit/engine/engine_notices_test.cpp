@@ -45,6 +45,15 @@ TEST_CASE("being ready is told") {
   CHECK(stage.tell(PlainRecord{.kind = event::kFrameReady, .time = at(101)}) == Texts{"ready"});
 }
 
+TEST_CASE("what a policy's hook missed is told as a loss, and asks for no scan of the processes") {
+  Stage stage;
+  const std::string facts =
+      event::facts_text({{"cause", "ring_full"}, {"policy", "p"}, {"hook", "kprobe/f"}, {"count", "3"}});
+  CHECK(stage.tell(TextRecord{.kind = event::kFrameHookLoss, .time = at(101), .text = facts}) ==
+        Texts{"loss cause=ring_full policy=p hook=kprobe/f count=3"});
+  CHECK_FALSE(stage.engine().wants_scan());
+}
+
 TEST_CASE("losses are told by cause with their amounts, and once") {
   struct Case {
     std::string name;
