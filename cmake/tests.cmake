@@ -72,8 +72,11 @@ endfunction()
 # redan_vm_test(NAME SOURCES file… [DEPS name…])
 #
 # An executable build/<preset>/tests/NAME_test of doctest cases that change the kernel they run on: no ctest, a test in
-# tests/vm runs it in the virtual machine.
+# tests/vm runs it in the virtual machine, from the release build: the others do not build it.
 function(redan_vm_test name)
+  if(REDAN_SANITIZE)
+    return()
+  endif()
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;DEPS")
   redan_check_arguments(redan_vm_test)
   list(TRANSFORM arg_DEPS PREPEND "redan::")
