@@ -298,6 +298,18 @@ struct redan_hook_counters {
 };
 REDAN_PIN_SIZE(struct redan_hook_counters, 16 * 8);
 
+/* Runs of a hook, counted always; a lane for each processor (modulo), so that they do not share a cache line. */
+#define REDAN_HOOK_LANES 32
+#define REDAN_HOOK_TIMED_RUNS 64 /* of as many of a lane the first is timed */
+
+struct redan_hook_lane {
+	__u64 runs;
+	__u64 nanoseconds; /* of the timed runs */
+	__u64 began;       /* when the run began that is being timed; 0: none */
+	__u64 pad0[5];
+};
+REDAN_PIN_SIZE(struct redan_hook_lane, 64);
+
 /* Keys of the value sets: maps that each hook has for itself. Texts are padded with NULs. */
 struct redan_number_key {
 	__u64 value; /* sign-extended for signed types */

@@ -6,11 +6,8 @@
 #include <cstring>
 #include <string_view>
 
-#include <bpf/libbpf.h>
+#include <bpf/bpf.h>
 #include <fmt/format.h>
-
-#include "generated/hook.skel.h"
-#include "kernel/hook_shortcuts.h"
 
 namespace redan::kernel {
 namespace {
@@ -40,22 +37,17 @@ bool has_number_set(const redan_hook_plan& plan) {
   return found;
 }
 
-void size_map(bpf_map* map, bool used, size_t entries) {
-  ::bpf_map__set_autocreate(map, used);
-  if (used) ::bpf_map__set_max_entries(map, static_cast<uint32_t>(std::max<size_t>(entries, 1)));
-}
-
 template <typename Key>
-Result<void> insert(bpf_map* map, const Key& key) {
-  if (::bpf_map__update_elem(map, &key, sizeof(key), &kPresent, sizeof(kPresent), 0) == 0) return {};
-  return errno_error(fmt::format("fill {}", ::bpf_map__name(map)));
+Result<void> insert(int map, const Key& key) {
+  if (::bpf_map_update_elem(map, &key, &kPresent, 0) == 0) return {};
+  return errno_error("fill a hook's value set");
 }
 
 Error too_long(std::string_view text, size_t most) {
   return Error{ErrorCode::kConfig, fmt::format("'{}…' is longer than {} bytes", text.substr(0, 40), most)};
 }
 
-Result<void> insert_affix(bpf_map* map, uint16_t set, std::string_view bytes, size_t most) {
+Result<void> insert_affix(int map, uint16_t set, std::string_view bytes, size_t most) {
   if (bytes.size() > most) return too_long(bytes, most);
   redan_prefix_key key{};
   key.prefix_len = static_cast<uint32_t>(8 * (sizeof(key.set) + bytes.size()));
@@ -64,62 +56,111 @@ Result<void> insert_affix(bpf_map* map, uint16_t set, std::string_view bytes, si
   return insert(map, key);
 }
 
-Result<void> insert_address(hook& skeleton, const event::SetAddress& value) {
-  if (value.v6) {
-    redan_address6_key key{};
-    key.prefix_len = 8 * sizeof(key.set) + value.prefix_bits;
-    key.set = value.set;
-    std::copy_n(value.address.begin(), sizeof(key.address), key.address);
-    return insert(skeleton.maps.hook_addresses6, key);
-  }
-  redan_address4_key key{};
+template <typename Key>
+Result<void> insert_address(int map, const event::SetAddress& value) {
+  Key key{};
   key.prefix_len = 8 * sizeof(key.set) + value.prefix_bits;
   key.set = value.set;
   std::copy_n(value.address.begin(), sizeof(key.address), key.address);
-  return insert(skeleton.maps.hook_addresses4, key);
+  return insert(map, key);
 }
 
-}  // namespace
-
-void size_hook_sets(const event::HookPlan& plan, hook& skeleton) {
-  const redan_hook_plan& program = plan.program;
-  const auto is_v6 = [](const event::SetAddress& address) { return address.v6; };
-  const auto v6 = static_cast<size_t>(std::count_if(plan.addresses.begin(), plan.addresses.end(), is_v6));
-  const bool addresses = has_op(program, REDAN_OP_ADDRESS);
-  size_map(skeleton.maps.hook_numbers, has_number_set(program), plan.numbers.size());
-  size_map(skeleton.maps.hook_texts, has_op(program, REDAN_OP_TEXT), plan.texts.size());
-  size_map(skeleton.maps.hook_prefixes, has_op(program, REDAN_OP_PREFIX), plan.prefixes.size());
-  size_map(skeleton.maps.hook_postfixes, has_op(program, REDAN_OP_POSTFIX), plan.postfixes.size());
-  size_map(skeleton.maps.hook_addresses4, addresses, plan.addresses.size() - v6);
-  size_map(skeleton.maps.hook_addresses6, addresses, v6);
-  // The skeleton types .rodata as constant, which it becomes when it is loaded.
-  const_cast<redan_hook_shortcuts&>(skeleton.rodata->shortcuts) = make_shortcuts(plan);
+size_t addresses_of(const event::HookPlan& plan, bool v6) {
+  return static_cast<size_t>(std::count_if(plan.addresses.begin(), plan.addresses.end(),
+                                           [v6](const event::SetAddress& address) { return address.v6 == v6; }));
 }
 
-Result<void> fill_hook_sets(const event::HookPlan& plan, hook& skeleton) {
+Result<void> fill_numbers(const event::HookPlan& plan, int map) {
   for (const event::SetNumber& value : plan.numbers) {
     redan_number_key key{};
     key.value = value.value;
     key.set = value.set;
-    REDAN_TRY(insert(skeleton.maps.hook_numbers, key));
+    REDAN_TRY(insert(map, key));
   }
+  return {};
+}
+
+Result<void> fill_texts(const event::HookPlan& plan, int map) {
   for (const event::SetText& value : plan.texts) {
     if (value.bytes.size() > REDAN_EQUAL_MAX) return too_long(value.bytes, REDAN_EQUAL_MAX);
     redan_text_key key{};
     key.set = value.set;
     key.len = static_cast<uint32_t>(value.bytes.size());
     std::memcpy(key.bytes, value.bytes.data(), value.bytes.size());
-    REDAN_TRY(insert(skeleton.maps.hook_texts, key));
+    REDAN_TRY(insert(map, key));
   }
+  return {};
+}
+
+Result<void> fill_prefixes(const event::HookPlan& plan, int map) {
   for (const event::SetText& value : plan.prefixes) {
-    REDAN_TRY(insert_affix(skeleton.maps.hook_prefixes, value.set, value.bytes, REDAN_PREFIX_MAX));
+    REDAN_TRY(insert_affix(map, value.set, value.bytes, REDAN_PREFIX_MAX));
   }
+  return {};
+}
+
+Result<void> fill_postfixes(const event::HookPlan& plan, int map) {
   for (const event::SetText& value : plan.postfixes) {
     const std::string reversed(value.bytes.rbegin(), value.bytes.rend());
-    REDAN_TRY(insert_affix(skeleton.maps.hook_postfixes, value.set, reversed, REDAN_POSTFIX_MAX));
+    REDAN_TRY(insert_affix(map, value.set, reversed, REDAN_POSTFIX_MAX));
   }
-  for (const event::SetAddress& value : plan.addresses) REDAN_TRY(insert_address(skeleton, value));
   return {};
+}
+
+Result<void> fill_addresses4(const event::HookPlan& plan, int map) {
+  for (const event::SetAddress& value : plan.addresses) {
+    if (!value.v6) REDAN_TRY(insert_address<redan_address4_key>(map, value));
+  }
+  return {};
+}
+
+Result<void> fill_addresses6(const event::HookPlan& plan, int map) {
+  for (const event::SetAddress& value : plan.addresses) {
+    if (value.v6) REDAN_TRY(insert_address<redan_address6_key>(map, value));
+  }
+  return {};
+}
+
+struct SetKind {
+  std::string_view map;
+  bool (*is_used)(const redan_hook_plan&);
+  size_t (*size)(const event::HookPlan&);
+  Result<void> (*fill)(const event::HookPlan&, int map);
+};
+
+constexpr std::array kSets = {
+    SetKind{"hook_numbers", has_number_set, [](const event::HookPlan& plan) { return plan.numbers.size(); },
+            fill_numbers},
+    SetKind{"hook_texts", [](const redan_hook_plan& plan) { return has_op(plan, REDAN_OP_TEXT); },
+            [](const event::HookPlan& plan) { return plan.texts.size(); }, fill_texts},
+    SetKind{"hook_prefixes", [](const redan_hook_plan& plan) { return has_op(plan, REDAN_OP_PREFIX); },
+            [](const event::HookPlan& plan) { return plan.prefixes.size(); }, fill_prefixes},
+    SetKind{"hook_postfixes", [](const redan_hook_plan& plan) { return has_op(plan, REDAN_OP_POSTFIX); },
+            [](const event::HookPlan& plan) { return plan.postfixes.size(); }, fill_postfixes},
+    SetKind{"hook_addresses4", [](const redan_hook_plan& plan) { return has_op(plan, REDAN_OP_ADDRESS); },
+            [](const event::HookPlan& plan) { return addresses_of(plan, false); }, fill_addresses4},
+    SetKind{"hook_addresses6", [](const redan_hook_plan& plan) { return has_op(plan, REDAN_OP_ADDRESS); },
+            [](const event::HookPlan& plan) { return addresses_of(plan, true); }, fill_addresses6},
+};
+
+const SetKind* find_set(std::string_view map) {
+  const auto* found = std::find_if(kSets.begin(), kSets.end(), [map](const SetKind& kind) { return kind.map == map; });
+  return found == kSets.end() ? nullptr : found;
+}
+
+}  // namespace
+
+bool is_hook_set(std::string_view map) { return find_set(map) != nullptr; }
+
+std::optional<uint32_t> hook_set_entries(std::string_view map, const event::HookPlan& plan) {
+  const SetKind* kind = find_set(map);
+  if (kind == nullptr || !kind->is_used(plan.program)) return std::nullopt;
+  return static_cast<uint32_t>(std::max<size_t>(kind->size(plan), 1));
+}
+
+Result<void> fill_hook_set(std::string_view map, const event::HookPlan& plan, int fd) {
+  const SetKind* kind = find_set(map);
+  return kind == nullptr ? Result<void>() : kind->fill(plan, fd);
 }
 
 }  // namespace redan::kernel

@@ -2,17 +2,22 @@
 #pragma once
 // The value sets of a hook: how large their maps must be, and what is in them.
 
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
 #include "base/result.h"
 #include "event/hook.h"
 
-struct hook;
-
 namespace redan::kernel {
 
-/// Sizes the maps of an opened skeleton for the plan; those that it has no use for are left out.
-void size_hook_sets(const event::HookPlan& plan, hook& skeleton);
+/// Whether the map of this name is a value set (bpf/lib/hook_sets.h).
+bool is_hook_set(std::string_view map);
 
-/// Fills the maps of a loaded skeleton. kConfig: a value is longer than a key.
-Result<void> fill_hook_sets(const event::HookPlan& plan, hook& skeleton);
+/// Entries that the set's map needs for the plan; nothing: the plan has no use for it.
+std::optional<uint32_t> hook_set_entries(std::string_view map, const event::HookPlan& plan);
+
+/// Fills the set's map. kConfig: a value is longer than a key.
+Result<void> fill_hook_set(std::string_view map, const event::HookPlan& plan, int fd);
 
 }  // namespace redan::kernel

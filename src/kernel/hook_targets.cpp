@@ -135,9 +135,11 @@ Result<std::vector<HookTarget>> hook_targets(const event::HookPlan& plan, const 
     case event::HookSection::kTracepoints:
       if (!symbols.tracepoint(plan.info->subsystem, plan.symbol)) return no_such("tracepoint", plan);
       if (has_raw_twin(plan))
-        return std::vector<HookTarget>{{.attachment = HookAttachment::kRawTracepoint, .name = plan.symbol},
-                                       {.attachment = HookAttachment::kTracepoint, .name = plan.symbol}};
-      return std::vector<HookTarget>{{.attachment = HookAttachment::kTracepoint, .name = plan.symbol}};
+        return std::vector<HookTarget>{
+            {.attachment = HookAttachment::kRawTracepoint, .name = plan.symbol},
+            {.attachment = HookAttachment::kTracepoint, .name = plan.symbol, .subsystem = plan.info->subsystem}};
+      return std::vector<HookTarget>{
+          {.attachment = HookAttachment::kTracepoint, .name = plan.symbol, .subsystem = plan.info->subsystem}};
     case event::HookSection::kRawTracepoints:
       return std::vector<HookTarget>{{.attachment = HookAttachment::kRawTracepoint, .name = plan.symbol}};
     case event::HookSection::kKprobes:

@@ -22,7 +22,8 @@ struct HookingFacts {
 
 struct HookTarget {
   HookAttachment attachment = HookAttachment::kLsm;
-  std::string name;  ///< function, LSM hook, event of a tracepoint
+  std::string name;       ///< function, LSM hook, event of a tracepoint
+  std::string subsystem;  ///< of a classic tracepoint
   uint8_t parameters = 0;
 };
 

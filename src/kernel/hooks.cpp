@@ -2,27 +2,23 @@
 #include "kernel/hooks.h"
 
 #include <fcntl.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <array>
-#include <atomic>
 #include <bit>
 #include <cerrno>
-#include <charconv>
 #include <cstring>
-#include <fstream>
-#include <map>
-#include <thread>
+#include <optional>
 #include <utility>
+#include <vector>
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <fmt/format.h>
 
-#include "generated/hook.skel.h"
-#include "kernel/hook_sets.h"
+#include "kernel/hook_maps.h"
+#include "kernel/hook_sites.h"
 #include "kernel/hook_targets.h"
+#include "kernel/hook_template.h"
 #include "kernel/libbpf_messages.h"
 #include "kernel/symbols.h"
 
@@ -31,69 +27,10 @@ namespace {
 
 constexpr uint32_t kScratchEntriesMost = 64;
 constexpr uint32_t kScratchEntriesLeast = 8;
+constexpr size_t kVerifierLog = 4u << 20;
 
-struct DestroySkeleton {
-  void operator()(hook* skeleton) const { hook__destroy(skeleton); }
-};
-struct DestroyLink {
-  void operator()(bpf_link* link) const { ::bpf_link__destroy(link); }
-};
-using Skeleton = std::unique_ptr<hook, DestroySkeleton>;
-using Link = std::unique_ptr<bpf_link, DestroyLink>;
-
-// Both objects map their .bss to the same page of counters.
-static_assert(sizeof(std::declval<hook>().bss->counters) == sizeof(redan_counters));
-
-bpf_program* program_of(const hook& skeleton, HookAttachment attachment) {
-  switch (attachment) {
-    case HookAttachment::kLsm: return skeleton.progs.hook_lsm;
-    case HookAttachment::kFentry: return skeleton.progs.hook_fentry;
-    case HookAttachment::kFexit: return skeleton.progs.hook_fexit;
-    case HookAttachment::kKprobe: return skeleton.progs.hook_kprobe;
-    case HookAttachment::kTracepoint: return skeleton.progs.hook_tracepoint;
-    case HookAttachment::kRawTracepoint: return skeleton.progs.hook_raw_tracepoint;
-  }
-  return nullptr;
-}
-
-/// Whether the program names its target when it is loaded, not when it is attached.
-bool has_load_target(HookAttachment attachment) {
-  return attachment == HookAttachment::kLsm || attachment == HookAttachment::kFentry ||
-         attachment == HookAttachment::kFexit;
-}
-
-bool has_type(const redan_hook_plan& plan, std::initializer_list<int> types) {
-  return std::any_of(std::begin(plan.args), std::end(plan.args), [&](const redan_hook_arg& arg) {
-    return std::find(types.begin(), types.end(), arg.type) != types.end();
-  });
-}
-
-bool has_rate_limit(const redan_hook_plan& plan) {
-  return std::any_of(std::begin(plan.selectors), std::end(plan.selectors),
-                     [](const redan_selector& selector) { return selector.rate_ms != 0; });
-}
-
-/// Tracking needs an argument or a returned value that is a socket.
-bool uses_sockets(const redan_hook_plan& plan) { return has_type(plan, {REDAN_ARG_SOCK, REDAN_ARG_SOCKET}); }
-
-bool uses_binary(const redan_hook_plan& plan) { return (plan.fields & (1u << REDAN_FIELD_BINARY)) != 0; }
-
-bool uses_changes(const redan_hook_plan& plan) {
-  constexpr uint32_t kFields = 1u << REDAN_FIELD_NAMESPACE_CHANGES | 1u << REDAN_FIELD_EFFECTIVE_CHANGES |
-                               1u << REDAN_FIELD_INHERITABLE_CHANGES | 1u << REDAN_FIELD_PERMITTED_CHANGES;
-  return (plan.fields & kFields) != 0;
-}
-
-/// What the kernel accounts for a map (fs/fdinfo); 0 if it does not say.
-uint64_t map_memory(int fd) {
-  std::ifstream file(fmt::format("/proc/self/fdinfo/{}", fd));
-  std::string word;
-  uint64_t bytes = 0;
-  while (file >> word) {
-    if (word == "memlock:") file >> bytes;
-  }
-  return bytes;
-}
+/// What stands in place of a load of a map that the plan has no use for. The verifier refuses it if it can be reached.
+constexpr int kNoSuchHelper = 0x7ed0'0000;
 
 Result<bpf_prog_info> program_info(int fd) {
   bpf_prog_info info{};
@@ -102,13 +39,62 @@ Result<bpf_prog_info> program_info(int fd) {
   return info;
 }
 
-__u64 load(__u64& counter) { return std::atomic_ref<__u64>(counter).load(std::memory_order_relaxed); }
+/// The program's instructions with the maps in it.
+std::vector<bpf_insn> with_maps(const HookProgram& program, const std::vector<int>& maps) {
+  std::vector<bpf_insn> code = program.instructions;
+  for (const HookProgram::MapUse& use : program.map_uses) {
+    const int fd = maps[use.map];
+    if (fd >= 0) {
+      code[use.instruction].imm = fd;
+      continue;
+    }
+    bpf_insn call{};
+    call.code = BPF_JMP | BPF_CALL;
+    call.imm = kNoSuchHelper + static_cast<int>(use.map);
+    code[use.instruction] = code[use.instruction + 1] = call;
+  }
+  return code;
+}
 
-Error refusal(const HookTarget& target, int error_number, const LibbpfMessages& messages) {
+Error refusal(const HookTarget& target, int error_number, std::string_view why) {
   const ErrorCode code = error_number == EPERM ? ErrorCode::kPrivilege : ErrorCode::kKernel;
   return Error{code,
-               fmt::format("the kernel did not take the hook {}/{}: {} ({})", hook_attachment_name(target.attachment),
-                           target.name, messages.summary(), std::strerror(error_number))};
+               fmt::format("the kernel did not take the hook {}/{}: {}{}{}", hook_attachment_name(target.attachment),
+                           target.name, why, why.empty() ? "" : ": ", std::strerror(error_number))};
+}
+
+/// Once without the verifier's log and the source lines it quotes, which cost more than the check; only what is refused is tried
+/// again with them.
+Result<Fd> load_program(const HookProgram& program, int types, const HookTarget& target, const LoadTarget& at,
+                        const std::vector<bpf_insn>& code) {
+  bpf_prog_load_opts options{};
+  options.sz = sizeof(options);
+  options.expected_attach_type = at.attach_type;
+  options.attach_btf_id = at.function.id;
+  options.attach_btf_obj_fd = static_cast<uint32_t>(std::max(at.function.module.get(), 0));
+  options.prog_btf_fd = static_cast<uint32_t>(types);
+  options.func_info = program.functions.data();
+  options.func_info_rec_size = program.function_size;
+  options.func_info_cnt = static_cast<uint32_t>(program.functions.size() / program.function_size);
+  const std::string name = fmt::format("hook_{}", hook_attachment_name(target.attachment)).substr(0, 15);
+  const auto load = [&] {
+    return Fd(::bpf_prog_load(at.type, name.c_str(), "Dual BSD/GPL", code.data(), code.size(), &options));
+  };
+  Fd fd = load();
+  if (fd) return fd;
+  int error_number = errno;
+  std::vector<char> log(kVerifierLog);
+  options.line_info = program.lines.data();
+  options.line_info_rec_size = program.line_size;
+  options.line_info_cnt = static_cast<uint32_t>(program.lines.size() / program.line_size);
+  options.log_buf = log.data();
+  options.log_size = static_cast<uint32_t>(log.size());
+  options.log_level = 1;
+  fd = load();
+  if (fd) return fd;
+  if (errno != ENOSPC) error_number = errno;
+  log.back() = '\0';
+  return refusal(target, error_number, verifier_verdict(log.data()));
 }
 
 }  // namespace
@@ -125,197 +111,156 @@ std::string_view hook_attachment_name(HookAttachment attachment) {
   return "";
 }
 
-// --- LoadedHook ---
-
-struct LoadedHook::State {
-  Skeleton skeleton;
-  Link link;
-  HookFacts facts;
-  std::string subsystem;  ///< of a tracepoint
-
-  bpf_program* program() const { return program_of(*skeleton, facts.attachment); }
-};
-
-LoadedHook::LoadedHook(std::unique_ptr<State> state) : state_(std::move(state)) {}
-LoadedHook::~LoadedHook() = default;
-
-Result<void> LoadedHook::attach() {
-  const LibbpfMessages messages;
-  const char* target = state_->facts.target.c_str();
-  bpf_link* link = nullptr;
-  switch (state_->facts.attachment) {
-    case HookAttachment::kLsm: link = ::bpf_program__attach_lsm(state_->program()); break;
-    case HookAttachment::kFentry:
-    case HookAttachment::kFexit: link = ::bpf_program__attach_trace(state_->program()); break;
-    case HookAttachment::kKprobe: link = ::bpf_program__attach_kprobe(state_->program(), false, target); break;
-    case HookAttachment::kTracepoint:
-      link = ::bpf_program__attach_tracepoint(state_->program(), state_->subsystem.c_str(), target);
-      break;
-    case HookAttachment::kRawTracepoint: link = ::bpf_program__attach_raw_tracepoint(state_->program(), target); break;
-  }
-  if (link == nullptr) {
-    const int error = errno;
-    const bool full = error == E2BIG;  // BPF_MAX_TRAMP_LINKS, include/linux/bpf.h
-    return Error{error == EPERM ? ErrorCode::kPrivilege : ErrorCode::kKernel,
-                 fmt::format("attach {}/{}: {}", hook_attachment_name(state_->facts.attachment), target,
-                             full ? "the function has as many programs as it can take (38)" : std::strerror(error))};
-  }
-  state_->link.reset(link);
-  return {};
-}
-
-void LoadedHook::detach() { state_->link.reset(); }
-
-const HookFacts& LoadedHook::facts() const { return state_->facts; }
-
-redan_hook_counters LoadedHook::counters() const {
-  redan_hook_counters& shared = state_->skeleton->data_hook->hook_counters;
-  redan_hook_counters copy{};
-  for (size_t i = 0; i < REDAN_HOOK_SELECTORS; ++i) {
-    copy.matched[i] = load(shared.matched[i]);
-    copy.posted[i] = load(shared.posted[i]);
-  }
-  copy.not_posted = load(shared.not_posted);
-  copy.rate_limited = load(shared.rate_limited);
-  copy.lost = load(shared.lost);
-  copy.no_scratch = load(shared.no_scratch);
-  copy.unreadable = load(shared.unreadable);
-  copy.no_task_storage = load(shared.no_task_storage);
-  return copy;
-}
-
-Result<HookRuns> LoadedHook::runs() const {
-  REDAN_ASSIGN(const bpf_prog_info info, program_info(::bpf_program__fd(state_->program())));
-  return HookRuns{.count = info.run_cnt, .nanoseconds = info.run_time_ns, .missed = info.recursion_misses};
-}
-
-// --- HookLoader ---
-
-struct HookLoader::State {
-  Fd ring, task_states, counters;
-  uint64_t ring_bytes = 0;
-  redan_settings settings{};
-  std::string btf;
-  HookingFacts facts;
-  KernelSymbols symbols;
-  uint32_t scratch_entries = kScratchEntriesMost;
-  std::map<std::string, Fd> pools;  ///< maps that all hooks share, made with the first hook that needs them
-
-  Result<Skeleton> open(const event::HookPlan& plan, const HookTarget& target);
-  Result<void> share_maps(const event::HookPlan& plan, hook& skeleton);
-  Result<void> share_pool(bpf_map* map, bool used);
-  Result<void> keep_pools(const hook& skeleton);
-  Result<Skeleton> load_program(const event::HookPlan& plan, const HookTarget& target);
-  Result<HookFacts> facts_of(const hook& skeleton, const HookTarget& target) const;
-};
+// --- State ---
 
 namespace {
 
-std::array<bpf_map*, 3> pool_maps(const hook& skeleton) {
-  return {skeleton.maps.hook_scratches, skeleton.maps.hook_sockets, skeleton.maps.hook_rates};
-}
-
-/// The maps that a hook has for itself.
-bool is_own_map(const hook& skeleton, const bpf_map* map) {
-  const auto pools = pool_maps(skeleton);
-  return std::find(pools.begin(), pools.end(), map) == pools.end() && map != skeleton.maps.bss &&
-         map != skeleton.maps.process_ring && map != skeleton.maps.task_states;
-}
-
-Result<void> reuse(bpf_map* map, int fd) {
-  if (const int error = ::bpf_map__reuse_fd(map, fd); error != 0) {
-    return errno_error(fmt::format("share {}", ::bpf_map__name(map)), -error);
-  }
-  return {};
-}
+/// A hook's program for one target.
+struct HookBody {
+  HookTarget target;
+  HookMaps maps;
+  Fd program;
+  HookFacts facts;
+};
 
 }  // namespace
 
-Result<void> HookLoader::State::share_pool(bpf_map* map, bool used) {
-  if (!used) {
-    ::bpf_map__set_autocreate(map, false);
-    return {};
-  }
-  const auto found = pools.find(::bpf_map__name(map));
-  return found == pools.end() ? Result<void>() : reuse(map, found->second.get());
-}
+struct HookLoader::State {
+  SensorParts sensor;
+  HookingFacts facts;
+  KernelSymbols symbols;
+  std::optional<HookSites> sites;
+  uint32_t scratch_entries = kScratchEntriesMost;
+  SensorMaps sensor_maps;
+  std::optional<HookTemplate> prepared;  ///< with the first hook
+  std::optional<HookMapMaker> maker;     ///< likewise
 
-Result<void> HookLoader::State::keep_pools(const hook& skeleton) {
-  for (const bpf_map* map : pool_maps(skeleton)) {
-    if (!::bpf_map__autocreate(map) || pools.contains(::bpf_map__name(map))) continue;
-    Fd fd(::fcntl(::bpf_map__fd(map), F_DUPFD_CLOEXEC, 3));
-    if (!fd) return errno_error("keep a map");
-    pools.emplace(::bpf_map__name(map), std::move(fd));
-  }
+  Result<void> prepare();
+  Result<HookBody> load(const event::HookPlan& plan, const HookTarget& target);
+  /// The first of the targets that the kernel takes, which are removed from the list up to and with it.
+  Result<HookBody> load_first(const event::HookPlan& plan, std::vector<HookTarget>& targets);
+};
+
+Result<void> HookLoader::State::prepare() {
+  if (prepared) return {};
+  REDAN_ASSIGN(prepared, HookTemplate::make(sensor.btf));
+  maker.emplace(*prepared, std::move(sensor_maps), scratch_entries);
   return {};
 }
 
-Result<void> HookLoader::State::share_maps(const event::HookPlan& plan, hook& skeleton) {
-  REDAN_TRY(reuse(skeleton.maps.process_ring, ring.get()));
-  REDAN_TRY(reuse(skeleton.maps.task_states, task_states.get()));
-  REDAN_TRY(reuse(skeleton.maps.bss, counters.get()));
-  // Part of task_state.h, of use to the sensor only.
-  ::bpf_map__set_autocreate(skeleton.maps.leaderless_states, false);
-  ::bpf_map__set_max_entries(skeleton.maps.hook_scratches, scratch_entries);
-  REDAN_TRY(share_pool(skeleton.maps.hook_scratches, true));
-  REDAN_TRY(share_pool(skeleton.maps.hook_sockets, uses_sockets(plan.program)));
-  REDAN_TRY(share_pool(skeleton.maps.hook_rates, has_rate_limit(plan.program)));
-  ::bpf_map__set_autocreate(skeleton.maps.hook_binaries, uses_binary(plan.program));
-  return {};
-}
-
-Result<Skeleton> HookLoader::State::open(const event::HookPlan& plan, const HookTarget& target) {
-  bpf_object_open_opts options{};
-  options.sz = sizeof(options);
-  options.btf_custom_path = btf.empty() ? nullptr : btf.c_str();
-  Skeleton skeleton(hook__open_opts(&options));
-  if (skeleton == nullptr) return errno_error("open a hook's object");
-
-  // The skeleton types .rodata as constant, which it becomes when it is loaded.
-  const_cast<redan_settings&>(skeleton->rodata->settings) = settings;
-  auto& own_settings = const_cast<redan_hook_settings&>(skeleton->rodata->hook_settings);
-  own_settings.ring_limit = static_cast<uint32_t>(ring_bytes / 2);
-  own_settings.scratch_entries = scratch_entries;
-  auto& program_plan = const_cast<redan_hook_plan&>(skeleton->rodata->plan);
-  program_plan = plan.program;
+Result<HookBody> HookLoader::State::load(const event::HookPlan& plan, const HookTarget& target) {
+  const LibbpfMessages quiet;
+  REDAN_ASSIGN(const LoadTarget at, load_target(target, symbols));
+  redan_hook_plan program_plan = plan.program;
   program_plan.parameters = target.parameters;
-
-  bpf_program* wanted = program_of(*skeleton, target.attachment);
-  bpf_program* program = nullptr;
-  bpf_object__for_each_program(program, skeleton->obj)::bpf_program__set_autoload(program, program == wanted);
-  if (has_load_target(target.attachment)) {
-    if (const int error = ::bpf_program__set_attach_target(wanted, 0, target.name.c_str()); error != 0) {
-      return errno_error(fmt::format("{}/{}", hook_attachment_name(target.attachment), target.name), -error);
-    }
-  }
-  size_hook_sets(plan, *skeleton);
-  REDAN_TRY(share_maps(plan, *skeleton));
-  return skeleton;
-}
-
-Result<Skeleton> HookLoader::State::load_program(const event::HookPlan& plan, const HookTarget& target) {
-  const LibbpfMessages messages;
-  REDAN_ASSIGN(Skeleton skeleton, open(plan, target));
-  if (const int error = hook__load(skeleton.get()); error != 0) return refusal(target, -error, messages);
-  // From now on the sensor keeps what a process has when it is forked, too.
-  if (uses_changes(plan.program)) std::atomic_ref(skeleton->bss->counters.keep_privileges).store(1);
-  REDAN_TRY(keep_pools(*skeleton));
-  REDAN_TRY(fill_hook_sets(plan, *skeleton));
-  return skeleton;
-}
-
-Result<HookFacts> HookLoader::State::facts_of(const hook& skeleton, const HookTarget& target) const {
-  REDAN_ASSIGN(const bpf_prog_info info, program_info(::bpf_program__fd(program_of(skeleton, target.attachment))));
+  const redan_hook_settings own_settings{.ring_limit = static_cast<uint32_t>(sensor.ring_bytes / 2),
+                                         .scratch_entries = scratch_entries};
+  REDAN_ASSIGN(HookMaps maps, maker->make(plan, program_plan, sensor.settings, own_settings));
+  const HookProgram& program = prepared->programs[static_cast<size_t>(target.attachment)];
+  REDAN_ASSIGN(Fd fd, load_program(program, prepared->types.get(), target, at, with_maps(program, maps.all)));
+  REDAN_ASSIGN(const bpf_prog_info info, program_info(fd.get()));
   HookFacts told{.attachment = target.attachment,
                  .target = target.name,
                  .instructions = static_cast<uint32_t>(info.xlated_prog_len / sizeof(bpf_insn)),
-                 .verified_instructions = info.verified_insns};
-  bpf_map* map = nullptr;
-  bpf_object__for_each_map(map, skeleton.obj) {
-    if (::bpf_map__autocreate(map) && is_own_map(skeleton, map)) told.map_bytes += map_memory(::bpf_map__fd(map));
-  }
-  return told;
+                 .verified_instructions = info.verified_insns,
+                 .map_bytes = maps.bytes};
+  return HookBody{.target = target, .maps = std::move(maps), .program = std::move(fd), .facts = std::move(told)};
 }
+
+Result<HookBody> HookLoader::State::load_first(const event::HookPlan& plan, std::vector<HookTarget>& targets) {
+  std::optional<Error> first_refusal;
+  while (!targets.empty()) {
+    const HookTarget target = std::move(targets.front());
+    targets.erase(targets.begin());
+    Result<HookBody> body = load(plan, target);
+    if (body) return body;
+    // What the best way was refused for says most; the others are substitutes.
+    if (!first_refusal) first_refusal = std::move(body).error();
+  }
+  return std::move(*first_refusal);
+}
+
+// --- LoadedHook ---
+
+struct LoadedHook::State {
+  HookLoader::State& loader;
+  HookBody body;
+  ChainedHook chained;
+  uint64_t missed_before = 0;  ///< of the chain, when the hook joined it
+  uint64_t missed = 0;         ///< of chains that it has left
+  /// Other ways to attach it, and what is needed to go one; nothing once it has been attached.
+  std::vector<HookTarget> others;
+  std::optional<event::HookPlan> plan;
+
+  void take_body(HookBody now) {
+    body = std::move(now);
+    chained = {.program = body.program.get(), .next = body.maps.next, .chain = nullptr};
+  }
+  void joined() { missed_before = HookSites::missed(*chained.chain); }
+  void leaves() {
+    if (chained.chain != nullptr) missed += HookSites::missed(*chained.chain) - missed_before;
+  }
+};
+
+LoadedHook::LoadedHook(std::unique_ptr<State> state) : state_(std::move(state)) {}
+LoadedHook::~LoadedHook() { detach(); }
+
+Result<void> LoadedHook::attach() {
+  if (state_->chained.chain != nullptr) return {};
+  Result<void> done = state_->loader.sites->add(state_->chained, state_->body.target);
+  while (!done && state_->plan && !state_->others.empty()) {
+    Result<HookBody> other = state_->loader.load_first(*state_->plan, state_->others);
+    if (!other) break;
+    HookBody before = std::exchange(state_->body, HookBody{});
+    state_->take_body(std::move(*other));
+    if (state_->loader.sites->add(state_->chained, state_->body.target)) {
+      done = {};
+    } else {
+      state_->take_body(std::move(before));
+    }
+  }
+  if (!done) return done;
+  state_->joined();
+  state_->others.clear();
+  state_->plan.reset();
+  return {};
+}
+
+Result<void> LoadedHook::attach_in_place_of(Hook& old) {
+  auto* other = dynamic_cast<LoadedHook*>(&old);
+  State& mine = *state_;
+  const bool is_same = other != nullptr && other->state_->chained.chain != nullptr && mine.chained.chain == nullptr &&
+                       is_same_site(other->state_->body.target, mine.body.target);
+  if (!is_same) {
+    REDAN_TRY(attach());
+    old.detach();
+    return {};
+  }
+  other->state_->leaves();
+  REDAN_TRY(mine.loader.sites->replace(other->state_->chained, mine.chained));
+  mine.joined();
+  return {};
+}
+
+void LoadedHook::detach() {
+  state_->leaves();
+  state_->loader.sites->remove(state_->chained);
+}
+
+const HookFacts& LoadedHook::facts() const { return state_->body.facts; }
+
+redan_hook_counters LoadedHook::counters() const { return state_->body.maps.counters.counters(); }
+
+Result<HookRuns> LoadedHook::runs() const {
+  const HookCounters& counters = state_->body.maps.counters;
+  const HookChain* chain = state_->chained.chain;
+  return HookRuns{
+      .count = counters.runs(),
+      .nanoseconds = counters.nanoseconds(),
+      .missed = state_->missed + (chain == nullptr ? 0 : HookSites::missed(*chain) - state_->missed_before)};
+}
+
+// --- HookLoader ---
 
 HookLoader::HookLoader(std::unique_ptr<State> state) : state_(std::move(state)) {}
 HookLoader::~HookLoader() = default;
@@ -324,39 +269,35 @@ Result<std::unique_ptr<HookLoader>> HookLoader::make(const SensorParts& sensor) 
   REDAN_ASSIGN(KernelSymbols symbols, KernelSymbols::load(sensor.btf));
   const int cpus = ::libbpf_num_possible_cpus();
   const auto wanted = std::bit_ceil(4u * static_cast<uint32_t>(std::max(cpus, 1)));
+  const auto share = [](int fd) { return Fd(::fcntl(fd, F_DUPFD_CLOEXEC, 3)); };
   auto state = std::unique_ptr<State>(new State{
-      .ring = Fd(::fcntl(sensor.ring, F_DUPFD_CLOEXEC, 3)),
-      .task_states = Fd(::fcntl(sensor.task_states, F_DUPFD_CLOEXEC, 3)),
-      .counters = Fd(::fcntl(sensor.counters, F_DUPFD_CLOEXEC, 3)),
-      .ring_bytes = sensor.ring_bytes,
-      .settings = sensor.settings,
-      .btf = sensor.btf,
+      .sensor = sensor,
       .facts = HookingFacts::look_up(),
       .symbols = std::move(symbols),
+      .sites = std::nullopt,
       .scratch_entries = std::clamp(wanted, kScratchEntriesLeast, kScratchEntriesMost),
+      .sensor_maps = {.ring = share(sensor.ring),
+                      .task_states = share(sensor.task_states),
+                      .counters = share(sensor.counters)},
+      .prepared = std::nullopt,
+      .maker = std::nullopt,
   });
-  if (!state->ring || !state->task_states || !state->counters) return errno_error("share the sensor's maps");
+  const SensorMaps& maps = state->sensor_maps;
+  if (!maps.ring || !maps.task_states || !maps.counters) return errno_error("share the sensor's maps");
+  REDAN_ASSIGN(HookSites sites, HookSites::make(state->symbols));
+  state->sites.emplace(std::move(sites));
   return std::unique_ptr<HookLoader>(new HookLoader(std::move(state)));
 }
 
 Result<std::unique_ptr<LoadedHook>> HookLoader::load(const event::HookPlan& plan) {
-  REDAN_ASSIGN(const std::vector<HookTarget> targets, hook_targets(plan, state_->symbols, state_->facts));
-  std::optional<Error> first_refusal;
-  for (const HookTarget& target : targets) {
-    Result<Skeleton> skeleton = state_->load_program(plan, target);
-    if (!skeleton) {
-      // What the best way was refused for says most; the others are substitutes.
-      if (!first_refusal) first_refusal = std::move(skeleton).error();
-      continue;
-    }
-    REDAN_ASSIGN(HookFacts facts, state_->facts_of(**skeleton, target));
-    auto loaded = std::make_unique<LoadedHook::State>();
-    loaded->skeleton = std::move(skeleton).value();
-    loaded->facts = std::move(facts);
-    loaded->subsystem = plan.info->subsystem;
-    return std::unique_ptr<LoadedHook>(new LoadedHook(std::move(loaded)));
-  }
-  return std::move(*first_refusal);
+  REDAN_ASSIGN(std::vector<HookTarget> targets, hook_targets(plan, state_->symbols, state_->facts));
+  REDAN_TRY(state_->prepare());
+  REDAN_ASSIGN(HookBody body, state_->load_first(plan, targets));
+  auto loaded = std::unique_ptr<LoadedHook::State>(new LoadedHook::State{
+      .loader = *state_, .body = HookBody{}, .chained = {}, .others = std::move(targets), .plan = std::nullopt});
+  if (!loaded->others.empty()) loaded->plan = plan;
+  loaded->take_body(std::move(body));
+  return std::unique_ptr<LoadedHook>(new LoadedHook(std::move(loaded)));
 }
 
 }  // namespace redan::kernel

@@ -15,17 +15,16 @@
 
 namespace redan::kernel {
 
-/// One hook in the kernel, with maps of its own. Attached by attach(), detached at the latest when it is destroyed; then nothing
-/// of it remains in the kernel. Belongs to one thread.
+/// One hook in the kernel, with maps of its own. The loader must outlive it. Belongs to one thread.
 class LoadedHook final : public Hook {
  public:
   ~LoadedHook() override;
   LoadedHook(const LoadedHook&) = delete;
   LoadedHook& operator=(const LoadedHook&) = delete;
 
-  /// From here on the hook sends records. kKernel: the kernel does not attach it.
   Result<void> attach() override;
-  void detach();
+  Result<void> attach_in_place_of(Hook& old) override;
+  void detach() override;
 
   const HookFacts& facts() const override;
   redan_hook_counters counters() const override;
@@ -49,8 +48,8 @@ struct SensorParts {
   std::string btf;  ///< as BpfKernelOptions.btf
 };
 
-/// Makes hooks that share the sensor's maps, and pools of their own. Outlives none of them: each stands by itself. Belongs to one
-/// thread.
+/// Makes hooks that share the sensor's maps, pools of their own, and the places where they are attached; outlives them. The first
+/// hook is dearer than others: libbpf relocates the programs for this kernel then. Belongs to one thread.
 class HookLoader {
  public:
   /// kPrivilege, kKernel: there is no BTF.
@@ -62,6 +61,7 @@ class HookLoader {
   Result<std::unique_ptr<LoadedHook>> load(const event::HookPlan& plan);
 
  private:
+  friend class LoadedHook;
   struct State;
   explicit HookLoader(std::unique_ptr<State> state);
 

@@ -35,11 +35,12 @@ struct HookFacts {
   uint64_t map_bytes = 0;              ///< of the hook's own maps, as the kernel accounts them
 };
 
-/// Counted only while the kernel's statistics of BPF programs are on (sysctl kernel.bpf_stats_enabled), but for `missed`.
 struct HookRuns {
   uint64_t count = 0;
-  uint64_t nanoseconds = 0;
-  uint64_t missed = 0;  ///< runs that the kernel skipped because the program was already running on that CPU
+  uint64_t nanoseconds = 0;  ///< estimated: one run in 64 of each CPU is timed
+  /// Runs that the kernel skipped because the program, or for a kprobe any, was already running on that CPU. Kernels before 6.7
+  /// do not count them for kprobes and tracepoints.
+  uint64_t missed = 0;
 };
 
 /// A policy's hook in the kernel. Attached by attach(), detached at the latest when it is destroyed; then nothing of it remains in
@@ -47,8 +48,14 @@ struct HookRuns {
 class Hook {
  public:
   virtual ~Hook() = default;
-  /// From here on the hook sends records. kKernel: the kernel does not attach it.
+  /// From here on the hook sends records. Where the kernel does not attach it in the best way, it is loaded for the next one;
+  /// facts() tell. kKernel: no way is left; it is not attached.
   virtual Result<void> attach() = 0;
+  /// As attach(), and `old`, an attached hook of the same kernel, is not attached any more. Where both are at the same place, at
+  /// once: no event is sent by both or by neither. Else this one is attached first. After an error old is as it was.
+  virtual Result<void> attach_in_place_of(Hook& old) = 0;
+  /// It sends nothing any more; attach() works again.
+  virtual void detach() = 0;
   virtual const HookFacts& facts() const = 0;
   virtual redan_hook_counters counters() const = 0;
   virtual Result<HookRuns> runs() const = 0;

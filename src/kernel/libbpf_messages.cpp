@@ -35,15 +35,15 @@ std::string_view trimmed(std::string_view text) {
   return text;
 }
 
-/// The line before "processed N insns" is where the verifier says what it minds.
-std::string_view verdict(std::string_view log) {
+}  // namespace
+
+// The line before "processed N insns" is where the verifier says what it minds.
+std::string_view verifier_verdict(std::string_view log) {
   const size_t end = log.find("\nprocessed ");
   if (end == std::string_view::npos) return "";
   const size_t begin = log.rfind('\n', end - 1);
   return log.substr(begin == std::string_view::npos ? 0 : begin + 1, end - begin - 1);
 }
-
-}  // namespace
 
 LibbpfMessages::LibbpfMessages() {
   listener = this;
@@ -58,7 +58,7 @@ std::string LibbpfMessages::summary() const {
   if (warnings_.empty()) return "no details";
   std::string text(trimmed(std::string_view(warnings_.front()).substr(0, warnings_.front().find('\n'))));
   for (const std::string& warning : warnings_) {
-    if (const std::string_view why = verdict(warning); !why.empty()) {
+    if (const std::string_view why = verifier_verdict(warning); !why.empty()) {
       text += ": ";
       text += why;
       break;

@@ -3,9 +3,13 @@
 // What libbpf has to say while something is tried, kept instead of printed.
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace redan::kernel {
+
+/// The line of a verifier's log in which it says what it minds; empty if there is none.
+std::string_view verifier_verdict(std::string_view log);
 
 /// While it lives, libbpf's warnings are collected here, and nothing of libbpf's goes to standard error. libbpf has one print
 /// function for the whole process, so only one of these may live at a time, in the thread that uses libbpf.

@@ -11,6 +11,7 @@
 #include <iterator>
 #include <system_error>
 
+#include <bpf/bpf.h>
 #include <bpf/btf.h>
 #include <fmt/format.h>
 
@@ -145,8 +146,18 @@ struct KernelSymbols::State {
   };
 
   Types kernel;
+  bool is_running_kernel = true;  ///< `kernel` is what runs, not some file
+  Types running;                  ///< else read when asked for
   std::vector<Types> modules;
+  std::vector<std::string> module_names;  ///< of `modules`
   bool modules_read = false;
+
+  /// Null, with errno, if there is none.
+  const btf* running_kernel() {
+    if (is_running_kernel) return kernel.get();
+    if (running == nullptr) running.reset(::btf__load_vmlinux_btf());
+    return running.get();
+  }
 
   void read_modules() {
     if (modules_read) return;
@@ -158,6 +169,7 @@ struct KernelSymbols::State {
       if (name == "vmlinux") continue;
       if (Types types(::btf__load_module_btf(name.c_str(), kernel.get())); types != nullptr) {
         modules.push_back(std::move(types));
+        module_names.push_back(name);
       }
     }
   }
@@ -188,6 +200,7 @@ KernelSymbols::~KernelSymbols() = default;
 Result<KernelSymbols> KernelSymbols::load(const std::string& btf) {
   const LibbpfMessages quiet;
   auto state = std::make_unique<State>();
+  state->is_running_kernel = btf.empty();
   state->kernel.reset(btf.empty() ? ::btf__load_vmlinux_btf() : ::btf__parse(btf.c_str(), nullptr));
   if (state->kernel == nullptr) {
     return Error{ErrorCode::kKernel, fmt::format("{}: no BTF (the kernel's types): {}",
@@ -212,6 +225,41 @@ std::vector<std::string> KernelSymbols::signature(std::string_view function) con
   return names;
 }
 
+namespace {
+
+/// The BTF that the kernel holds of a module.
+Fd module_btf(const std::string& module) {
+  for (uint32_t id = 0; ::bpf_btf_get_next_id(id, &id) == 0;) {
+    Fd fd(::bpf_btf_get_fd_by_id(id));
+    char name[64]{};
+    bpf_btf_info info{};
+    info.name = reinterpret_cast<uintptr_t>(name);
+    info.name_len = sizeof(name);
+    uint32_t size = sizeof(info);
+    if (fd && ::bpf_obj_get_info_by_fd(fd.get(), &info, &size) == 0 && info.kernel_btf != 0 && module == name)
+      return fd;
+  }
+  return Fd();
+}
+
+}  // namespace
+
+Result<AttachType> KernelSymbols::attach_type(const std::string& function) const {
+  const LibbpfMessages quiet;
+  const btf* running = state_->running_kernel();
+  if (running == nullptr) return errno_error("/sys/kernel/btf/vmlinux: no BTF (the kernel's types)");
+  int id = ::btf__find_by_name_kind(running, function.c_str(), BTF_KIND_FUNC);
+  if (id > 0) return AttachType{.id = static_cast<uint32_t>(id), .module = Fd()};
+  state_->read_modules();
+  for (size_t i = 0; i < state_->modules.size(); ++i) {
+    id = ::btf__find_by_name_kind(state_->modules[i].get(), function.c_str(), BTF_KIND_FUNC);
+    if (id <= 0) continue;
+    Fd module = module_btf(state_->module_names[i]);
+    if (module) return AttachType{.id = static_cast<uint32_t>(id), .module = std::move(module)};
+  }
+  return Error{ErrorCode::kKernel, fmt::format("'{}' is not in the running kernel's BTF", function)};
+}
+
 bool KernelSymbols::has_lsm_hook(std::string_view hook) const {
   return State::function_in(state_->kernel.get(), fmt::format("bpf_lsm_{}", hook)).has_value();
 }
@@ -221,6 +269,13 @@ std::optional<std::vector<RecordField>> KernelSymbols::tracepoint(std::string_vi
   const std::string text = tracefs_file(fmt::format("events/{}/{}/format", subsystem, event));
   if (text.empty()) return std::nullopt;
   return parse_record_format(text);
+}
+
+std::optional<uint32_t> KernelSymbols::tracepoint_id(std::string_view subsystem, std::string_view event) const {
+  const std::string text = tracefs_file(fmt::format("events/{}/{}/id", subsystem, event));
+  uint32_t id = 0;
+  if (std::from_chars(text.data(), text.data() + text.size(), id).ec != std::errc()) return std::nullopt;
+  return id;
 }
 
 std::vector<std::string> KernelSymbols::traceable_functions() const {

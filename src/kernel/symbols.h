@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/fd.h"
 #include "base/result.h"
 
 namespace redan::kernel {
@@ -20,6 +21,12 @@ struct RecordField {
   uint16_t offset = 0;
   uint16_t size = 0;
   bool is_signed = false;
+};
+
+/// A function as a program that is to be attached to it names it, in the running kernel.
+struct AttachType {
+  uint32_t id = 0;  ///< of BTF_KIND_FUNC
+  Fd module;        ///< the BTF of the module that has the function; none: the kernel itself
 };
 
 /// Fields of the text of a `format` file, in its order.
@@ -45,11 +52,18 @@ class KernelSymbols {
   /// Types of a function's parameters as C would write them, and of what it returns, last. Empty: no such function.
   std::vector<std::string> signature(std::string_view function) const;
 
+  /// What to attach fentry, fexit and (by "bpf_lsm_…") LSM programs to; always of the running kernel, whatever types were loaded.
+  /// kKernel: no such function.
+  Result<AttachType> attach_type(const std::string& function) const;
+
   /// Whether the BPF LSM has this hook ("file_open"); that does not say that it is active.
   bool has_lsm_hook(std::string_view hook) const;
 
   /// Fields of a classic tracepoint; nothing if there is no such tracepoint.
   std::optional<std::vector<RecordField>> tracepoint(std::string_view subsystem, std::string_view event) const;
+
+  /// The number that perf_event_open(2) knows a classic tracepoint by; nothing if there is no such tracepoint.
+  std::optional<uint32_t> tracepoint_id(std::string_view subsystem, std::string_view event) const;
 
   /// The functions that can be traced, sorted. Empty without tracefs.
   std::vector<std::string> traceable_functions() const;

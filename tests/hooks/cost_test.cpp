@@ -66,3 +66,34 @@ TEST_CASE("cost of a hook on file_open") {
     stage.records();
   }
 }
+
+TEST_CASE("cost of adding hooks") {
+  const auto now = [] {
+    timespec time{};
+    ::clock_gettime(CLOCK_MONOTONIC, &time);
+    return static_cast<double>(time.tv_sec) * 1e9 + static_cast<double>(time.tv_nsec);
+  };
+  const auto add = [](Stage& stage, const char* function) {
+    Plan plan(HookSection::kKprobes, function);
+    plan.arg(0, REDAN_ARG_FILE, 0).selector().text(0, REDAN_OP_PREFIX, {"/none"});
+    auto hook = stage.load(plan);
+    must(hook->attach());
+    return hook;
+  };
+  double begin = now();
+  Stage stage;
+  fmt::print("# the sensor and what hooks need of it: {:.0f} million\n", (now() - begin) / 1e6);
+  std::vector<std::unique_ptr<kernel::LoadedHook>> hooks;
+  begin = now();
+  hooks.push_back(add(stage, "security_file_open"));
+  fmt::print("# the first hook: {:.0f} million\n", (now() - begin) / 1e6);
+  begin = now();
+  hooks.push_back(add(stage, "security_file_permission"));
+  fmt::print("# a second hook: {:.0f} million\n", (now() - begin) / 1e6);
+  begin = now();
+  for (int i = 0; i < 10; ++i) hooks.push_back(add(stage, i < 5 ? "security_file_open" : "vfs_open"));
+  fmt::print("# ten hooks: {:.0f} million\n", (now() - begin) / 1e6);
+  begin = now();
+  hooks.clear();
+  fmt::print("# taking twelve hooks away: {:.0f} million\n", (now() - begin) / 1e6);
+}

@@ -1,0 +1,231 @@
+// SPDX-License-Identifier: Apache-2.0
+// Many hooks at one place: each gets its turn, whatever becomes of the others.
+#include <sys/syscall.h>
+
+#include <array>
+#include <atomic>
+#include <map>
+#include <thread>
+
+#include <fmt/format.h>
+
+#include "hooks/stage.h"
+
+using namespace redan;
+using namespace redan::test;
+using event::HookSection;
+
+namespace {
+
+constexpr int kOption = 4711;
+
+struct Place {
+  const char* name;
+  HookSection section;
+  const char* symbol;
+  const char* subsystem = "";
+  bool returns = false;
+};
+// All are passed once by each prctl() of a thread that is looked at.
+constexpr std::array kPlaces = {
+    Place{"lsm", HookSection::kLsmHooks, "task_prctl"},
+    Place{"function", HookSection::kFentries, "__x64_sys_prctl"},
+    Place{"return", HookSection::kFentries, "__x64_sys_prctl", "", true},
+    Place{"kprobe", HookSection::kKprobes, "__x64_sys_prctl"},
+    Place{"tracepoint", HookSection::kTracepoints, "sys_enter_prctl", "syscalls"},
+    Place{"raw tracepoint", HookSection::kRawTracepoints, "sys_exit"},
+};
+
+event::HookPlan plan_of(const Place& place, uint32_t id) {
+  Plan plan(place.section, place.symbol, place.subsystem);
+  if (place.returns) {
+    plan.arg(REDAN_HOOK_SLOT_RETURN, REDAN_ARG_NUMBER, 0, REDAN_ARG_SIGNED, 4)
+        .source(REDAN_HOOK_SLOT_RETURN, REDAN_SOURCE_RETURN)
+        .options(REDAN_HOOK_RETURNS);
+  }
+  plan.selector().only_me();
+  event::HookPlan built = plan.build();
+  built.program.id = id;
+  return built;
+}
+
+/// A function that is given all six arguments, so that the entry alone tells hooks apart by program.
+void call(int times = 1) {
+  for (int i = 0; i < times; ++i) ::syscall(SYS_prctl, kOption, 0, 0, 0, 0);
+}
+
+/// Records by hook.
+std::map<uint32_t, int> counts(Stage& stage) {
+  std::map<uint32_t, int> found;
+  must(stage.sensor().consume(
+      [&](event::Bytes record) {
+        redan_hook head{};
+        std::memcpy(&head, record.data(), std::min(sizeof(head), record.size()));
+        if (head.hdr.kind == REDAN_KIND_HOOK) ++found[head.id];
+      },
+      1000000));
+  return found;
+}
+
+/// How many of the hooks' records one call makes; of a raw tracepoint other calls are seen, too.
+bool sees_only_calls(const Place& place) { return place.section != HookSection::kRawTracepoints; }
+
+}  // namespace
+
+TEST_CASE("hooks at one place are all called, and can go one by one") {
+  Stage stage(8u << 20);
+  for (const Place& place : kPlaces) {
+    if (place.returns && without_fentry()) continue;
+    CAPTURE(std::string(place.name));
+    constexpr uint32_t kHooks = 5;
+    std::vector<std::unique_ptr<kernel::LoadedHook>> hooks;
+    for (uint32_t i = 0; i < kHooks; ++i) {
+      hooks.push_back(must(stage.loader().load(plan_of(place, i))));
+      must(hooks.back()->attach());
+    }
+    stage.records();
+    call();
+    auto found = counts(stage);
+    CHECK(found.size() == kHooks);
+    // From the middle, the front, the end; then one comes back.
+    for (const uint32_t gone : {2u, 0u, 4u}) {
+      CAPTURE(gone);
+      hooks[gone]->detach();
+      stage.records();
+      call();
+      found = counts(stage);
+      CHECK(found.size() == static_cast<size_t>(gone == 2 ? 4 : gone == 0 ? 3 : 2));
+      CHECK(!found.contains(gone));
+      if (sees_only_calls(place)) {
+        for (const auto& [id, count] : found) CHECK(count == 1);
+      }
+    }
+    must(hooks[2]->attach());
+    stage.records();
+    call();
+    found = counts(stage);
+    CHECK(found.size() == 3);
+    CHECK(found.contains(2));
+    if (sees_only_calls(place)) CHECK(found[2] == 1);
+    hooks.clear();
+    stage.records();
+    call();
+    CHECK(stage.records().empty());
+  }
+}
+
+TEST_CASE("a function takes more hooks than programs") {
+  Stage stage(8u << 20);
+  constexpr uint32_t kHooks = 60;
+  const Place& place = kPlaces[1];
+  std::vector<std::unique_ptr<kernel::LoadedHook>> hooks;
+  for (uint32_t i = 0; i < kHooks; ++i) {
+    hooks.push_back(must(stage.loader().load(plan_of(place, i))));
+    must(hooks.back()->attach());
+  }
+  call();
+  auto found = counts(stage);
+  CHECK(found.size() == kHooks);
+  for (const auto& [id, count] : found) CHECK(count == 1);
+  hooks.erase(hooks.begin() + 20, hooks.begin() + 40);
+  call();
+  found = counts(stage);
+  CHECK(found.size() == kHooks - 20);
+  for (const auto& [id, count] : found) {
+    CHECK(count == 1);
+    CHECK((id < 20 || id >= 40));
+  }
+}
+
+TEST_CASE("a hook that takes another's place misses nothing and doubles nothing") {
+  for (const Place& place : kPlaces) {
+    if (!sees_only_calls(place) || (place.returns && without_fentry())) continue;
+    CAPTURE(std::string(place.name));
+    Stage stage(16u << 20);
+    std::vector<std::unique_ptr<kernel::LoadedHook>> hooks;
+    for (uint32_t i = 0; i < 3; ++i) {
+      hooks.push_back(must(stage.loader().load(plan_of(place, i))));
+      must(hooks.back()->attach());
+    }
+    // One after the other, so that none is called but when this test calls it.
+    std::array<std::unique_ptr<kernel::LoadedHook>, 6> after;
+    for (uint32_t i = 0; i < after.size(); ++i) after[i] = must(stage.loader().load(plan_of(place, 100 + i)));
+    std::map<uint32_t, int> found;
+    constexpr int kMostUnread = 2000;  // the ring has room for their records
+    std::atomic<bool> go = true;
+    std::atomic<int> calls = 0, read = 0;
+    std::thread storm([&] {
+      while (go.load()) {
+        while (go.load() && calls.load() - read.load() > kMostUnread) ::sched_yield();
+        call();
+        ++calls;
+      }
+    });
+    const auto take_records = [&] {
+      const int seen = calls.load();
+      for (const auto& [id, count] : counts(stage)) found[id] += count;
+      read = seen;
+    };
+    for (auto& next : after) {
+      take_records();
+      const int before = calls.load();
+      while (calls.load() < before + 50) ::usleep(1000);
+      must(next->attach_in_place_of(*hooks[1]));
+      hooks[1] = std::move(next);
+    }
+    go = false;
+    storm.join();
+    take_records();
+    for (const auto& hook : hooks) CHECK(hook->counters().lost == 0);
+    int middle = found[1];
+    for (uint32_t i = 0; i < after.size(); ++i) middle += found[100 + i];
+    CHECK(found[1] > 0);
+    CHECK(found[100] > 0);
+    CHECK(found[0] == calls.load());
+    CHECK(found[2] == calls.load());
+    CHECK(middle == calls.load());
+  }
+}
+
+TEST_CASE("a hook can take the place of one that is elsewhere") {
+  Stage stage;
+  const auto old = must(stage.loader().load(plan_of(kPlaces[1], 1)));
+  const auto next = must(stage.loader().load(plan_of(kPlaces[4], 2)));
+  must(old->attach());
+  must(next->attach_in_place_of(*old));
+  call();
+  const auto found = counts(stage);
+  CHECK(found == std::map<uint32_t, int>{{2, 1}});
+}
+
+TEST_CASE("a hook that the kernel does not attach leaves nothing") {
+  Stage stage;
+  const auto hook = must(stage.loader().load(plan_of({"", HookSection::kKprobes, "no_such_function"}, 1)));
+  const Result<void> done = hook->attach();
+  REQUIRE(!done);
+  CHECK(done.error().message.find("attach kprobe/no_such_function") == 0);
+  const auto other = must(stage.loader().load(plan_of(kPlaces[1], 2)));
+  must(other->attach());
+  CHECK(!hook->attach_in_place_of(*other));
+  call();
+  CHECK(counts(stage) == std::map<uint32_t, int>{{2, 1}});
+}
+
+TEST_CASE("runs are counted without the kernel's statistics") {
+  Stage stage;
+  const auto one = must(stage.loader().load(plan_of(kPlaces[1], 1)));
+  const auto two = must(stage.loader().load(plan_of(kPlaces[1], 2)));
+  must(one->attach());
+  call(100);
+  must(two->attach());
+  call(50);
+  const kernel::HookRuns first = must(one->runs());
+  const kernel::HookRuns second = must(two->runs());
+  // Other processes may call prctl(), too.
+  CHECK(first.count >= 150);
+  CHECK(first.count < 200);
+  CHECK(second.count >= 50);
+  CHECK(second.count < 100);
+  CHECK(first.nanoseconds > first.count * 10);
+  CHECK(first.missed == 0);
+}
