@@ -168,6 +168,7 @@ enum redan_action {
 	REDAN_ACTION_TRACK_SOCK = 11,
 	REDAN_ACTION_UNTRACK_SOCK = 12,
 	REDAN_ACTION_NOTIFY_ENFORCER = 13,
+	REDAN_ACTION_CLEANUP = 14,
 };
 
 /* What an event makes the new record of the process, so that a change is reported once. */

@@ -62,6 +62,13 @@ Error load_error(int error_number, const LibbpfMessages& messages) {
                                  messages.summary(), ::strerror(error_number))};
 }
 
+/// Whether some filter compares what a process has with what it had.
+bool looks_at_changes(const redan_hook_plan& plan) {
+  constexpr uint32_t kFields = 1u << REDAN_FIELD_NAMESPACE_CHANGES | 1u << REDAN_FIELD_EFFECTIVE_CHANGES |
+                               1u << REDAN_FIELD_INHERITABLE_CHANGES | 1u << REDAN_FIELD_PERMITTED_CHANGES;
+  return (plan.fields & kFields) != 0;
+}
+
 }  // namespace
 
 /// Members are destroyed in reverse order: ring, links, skeleton.
@@ -214,6 +221,10 @@ Result<std::vector<redan_task>> BpfKernel::tasks() {
 Result<std::unique_ptr<Hook>> BpfKernel::load_hook(const event::HookPlan& plan) {
   if (state_->hooks == nullptr) {
     REDAN_ASSIGN(state_->hooks, make_hook_loader());
+  }
+  // From now on the sensor keeps what a process has when it is forked, too.
+  if (looks_at_changes(plan.program)) {
+    std::atomic_ref<__u64>(state_->skeleton->bss->counters.keep_privileges).store(1, std::memory_order_relaxed);
   }
   REDAN_ASSIGN(std::unique_ptr<LoadedHook> hook, state_->hooks->load(plan));
   return std::unique_ptr<Hook>(std::move(hook));

@@ -78,12 +78,6 @@ bool uses_sockets(const redan_hook_plan& plan) { return has_type(plan, {REDAN_AR
 
 bool uses_binary(const redan_hook_plan& plan) { return (plan.fields & (1u << REDAN_FIELD_BINARY)) != 0; }
 
-bool uses_changes(const redan_hook_plan& plan) {
-  constexpr uint32_t kFields = 1u << REDAN_FIELD_NAMESPACE_CHANGES | 1u << REDAN_FIELD_EFFECTIVE_CHANGES |
-                               1u << REDAN_FIELD_INHERITABLE_CHANGES | 1u << REDAN_FIELD_PERMITTED_CHANGES;
-  return (plan.fields & kFields) != 0;
-}
-
 /// What the kernel accounts for a map (fs/fdinfo); 0 if it does not say.
 uint64_t map_memory(int fd) {
   std::ifstream file(fmt::format("/proc/self/fdinfo/{}", fd));
@@ -297,8 +291,6 @@ Result<Skeleton> HookLoader::State::load_program(const event::HookPlan& plan, co
   const LibbpfMessages messages;
   REDAN_ASSIGN(Skeleton skeleton, open(plan, target));
   if (const int error = hook__load(skeleton.get()); error != 0) return refusal(target, -error, messages);
-  // From now on the sensor keeps what a process has when it is forked, too.
-  if (uses_changes(plan.program)) std::atomic_ref(skeleton->bss->counters.keep_privileges).store(1);
   REDAN_TRY(keep_pools(*skeleton));
   REDAN_TRY(fill_hook_sets(plan, *skeleton));
   return skeleton;
