@@ -235,6 +235,15 @@ def masks_maps_and_ranges():
     return lambda seen: expect("offsets", seen.arg(0, "operators", pid), [str(o) for o in (9001, 9003, 9100, 9110)])
 
 
+def addresses_in_user_memory():
+    def connect():
+        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as one:
+            one.connect_ex(("127.0.0.1", 4499))
+    pid = child(connect)
+    return lambda seen: expect("addresses", seen.arg(0, "user-address", pid),
+                               [{"family": "AF_INET", "addr": "127.0.0.1", "port": 4499}])
+
+
 def raw_tracepoints():
     def rename():
         with open("/proc/self/comm", "w", encoding="ascii") as file:
@@ -312,6 +321,7 @@ ITEMS = {
     "matchNamespaces, matchCapabilities": namespaces_and_capabilities,
     "numbers by their types": numbers_of_all_kinds,
     "masks, maps and ranges": masks_maps_and_ranges,
+    "addresses in user memory at a tracepoint": addresses_in_user_memory,
     "raw tracepoints": raw_tracepoints,
     "fentries": functions_by_fentry,
     "lsmhooks": lsm_hooks,

@@ -97,6 +97,7 @@ POLICIES = {
                          match(entry("InMap", "9100", "9110:9108", "1", "3", "5", "7", index=1),
                                entry("NotInMap", "9108:9109", index=1)),
                          at(9008, 9020, more=[entry("NotInRange", "9000:9100", index=1)])),
+    "user-address": tracepoint("sys_enter_connect", [{"index": 6, "type": "sockaddr"}], match(entry("SPort", "4499", index=6))),
     "raw-tracepoint": tracepoint("task_rename", [{"index": 1, "type": "string"}], match(entry("Prefix", "language", index=1)),
                                  subsystem="task", raw=True),
     "fentry": lambda _pid: {"fentries": [{"call": "sys_getpgid", "args": [{"index": 0, "type": "int"}],
