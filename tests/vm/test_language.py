@@ -16,7 +16,7 @@ import threading
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from lib.agent import Agent  # noqa: E402
 from lib.cases import Cases, kernel_variant, parse_arguments, shorten  # noqa: E402
-from lib.language_policies import POLICIES  # noqa: E402
+from lib.language_policies import LENGTHS, LONG_PATHS, POLICIES  # noqa: E402
 from lib.syscalls import (NET_RAW, SYS_TIME, UNSHARE_IPC, UNSHARE_PID, UNSHARE_UTS, call, child, rmdir, rmdir_i386, seek,  # noqa: E402
                           set_effective, unshare)
 
@@ -196,8 +196,14 @@ def namespaces_and_capabilities():
         ("without the capability", without, ["7203"]), ("with it", with_it, ["7202"]))), [])
 
 
+def lengths_of_paths():
+    os.makedirs(os.path.dirname(LONG_PATHS[0]), exist_ok=True)
+    files = [os.open(path, os.O_RDWR | os.O_CREAT) for path in LONG_PATHS + tuple(path[:-1] + "x" for path in LONG_PATHS)]
+    pid = child(*(lambda file=file: call("fdatasync", file) for file in files))
+    return lambda seen: expect("paths", [file["path"] for file in seen.arg(0, "long-paths", pid)], list(LONG_PATHS))
+
+
 def lengths_of_texts():
-    from lib.language_policies import LENGTHS
     texts = [b"/" + b"l" * (length - 1) for length in LENGTHS]
     near = [text[:-1] + b"x" for text in texts]
     pid = child(*(rmdir(text) for text in texts + near))
@@ -315,6 +321,7 @@ ITEMS = {
     "10 changes of namespaces since the exec": namespaces_of_an_exec,
     "10 changes of capabilities, once each": capability_changes,
     "11 lengths of texts": lengths_of_texts,
+    "11 lengths of paths": lengths_of_paths,
     "12 addresses, ports and states": addresses_and_ports,
     "14 functions that are missing": functions_that_are_missing,
     "many pids": many_pids,
