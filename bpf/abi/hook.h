@@ -23,8 +23,10 @@
 #define REDAN_HOOK_PROCESS_FILTERS 12
 #define REDAN_HOOK_INLINE_VALUES 4 /* more go to a set */
 
-#define REDAN_TEXT_MAX 4096  /* bytes kept of a string or a path */
-#define REDAN_EQUAL_MAX 255  /* bytes of a value that a text is compared with as a whole */
+#define REDAN_TEXT_MAX 4096   /* bytes kept of a string or a path */
+#define REDAN_EQUAL_MAX 4096  /* bytes of a value that a text is compared with as a whole */
+#define REDAN_EQUAL_SHORT 255 /* longer ones are compared in pieces */
+#define REDAN_PIECE 256
 #define REDAN_PREFIX_MAX 252 /* an LPM trie's key holds 256 bytes, four of which are the set */
 #define REDAN_POSTFIX_MAX 127
 
@@ -141,6 +143,7 @@ enum redan_filter_option {
 	REDAN_FILTER_SIGNED = 1 << 1, /* GREATER, LESS, RANGE compare signed */
 	REDAN_FILTER_V4 = 1 << 2,     /* ADDRESS: the set has addresses of this family */
 	REDAN_FILTER_V6 = 1 << 3,
+	REDAN_FILTER_LONG = 1 << 4, /* TEXT: some value has more than REDAN_EQUAL_SHORT bytes */
 };
 
 /* One entry of a filter list. Negated: none of the values matches. Whatever could not be read matches nothing, negated or not;
@@ -168,6 +171,7 @@ enum redan_action {
 	REDAN_ACTION_TRACK_SOCK = 11,
 	REDAN_ACTION_UNTRACK_SOCK = 12,
 	REDAN_ACTION_NOTIFY_ENFORCER = 13,
+	REDAN_ACTION_CLEANUP = 14,
 };
 
 /* What an event makes the new record of the process, so that a change is reported once. */
@@ -320,8 +324,14 @@ struct redan_number_key {
 struct redan_text_key {
 	__u32 set;
 	__u32 len;
-	char bytes[REDAN_EQUAL_MAX + 1];
+	char bytes[REDAN_EQUAL_SHORT + 1];
 };
+
+/* A long text is looked up piece by piece: `set` is that of the filter for the first, and the value found for the piece before
+ * for the others; `len` is REDAN_PIECE, or that of the rest and REDAN_PIECE_LAST.
+ */
+#define REDAN_PIECE_LAST (1u << 16)
+#define REDAN_FIRST_STATE (1u << 16) /* values are from here on, above all sets */
 
 /* Prefixes, and with the bytes in reverse order postfixes, in LPM tries. */
 struct redan_prefix_key {

@@ -102,8 +102,9 @@ static __always_inline u32 slot__read_pointer(struct hook_scratch *s, hook_arg *
 {
 	struct hook_slot *slot = &s->slots[index];
 	struct hook_text *text = &s->texts[index];
-	bool user = arg->options & REDAN_ARG_USER;
 	u64 raw = slot->raw;
+	/* The user's half of the addresses is positive. Of functions in the kernel nobody tells which half a pointer is of. */
+	bool user = (arg->options & REDAN_ARG_USER) || (s64)raw > 0;
 
 	switch (arg->type) {
 	case REDAN_ARG_STRING:

@@ -65,7 +65,7 @@ static __noinline bool text__matches(struct hook_scratch *s, struct hook_text *t
 	bool found = false;
 
 	if (op == REDAN_OP_TEXT)
-		found = set__has_text(text, f->set);
+		found = set__has_text(text, f->set, f->options & REDAN_FILTER_LONG);
 	else if (op == REDAN_OP_PREFIX)
 		found = set__has_prefix(text, f->set);
 	else if (op == REDAN_OP_POSTFIX)

@@ -222,6 +222,10 @@ Result<std::unique_ptr<Hook>> BpfKernel::load_hook(const event::HookPlan& plan) 
   if (state_->hooks == nullptr) {
     REDAN_ASSIGN(state_->hooks, make_hook_loader());
   }
+  // From now on the sensor keeps what a process has when it is forked, too.
+  if (looks_at_changes(plan.program)) {
+    std::atomic_ref<__u64>(state_->skeleton->bss->counters.keep_privileges).store(1, std::memory_order_relaxed);
+  }
   REDAN_ASSIGN(std::unique_ptr<LoadedHook> hook, state_->hooks->load(plan));
   // From now on the sensor keeps what a process has when it is forked, too.
   if (looks_at_changes(plan.program)) {

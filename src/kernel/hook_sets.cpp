@@ -3,7 +3,10 @@
 
 #include <algorithm>
 #include <array>
+#include <compare>
 #include <cstring>
+#include <map>
+#include <string>
 #include <string_view>
 
 #include <bpf/bpf.h>
@@ -70,6 +73,63 @@ size_t addresses_of(const event::HookPlan& plan, bool v6) {
                                            [v6](const event::SetAddress& address) { return address.v6 == v6; }));
 }
 
+/// Values of a text set that are too long for one key, as the pieces that the program looks up one after the other.
+class TextPieces {
+ public:
+  void add(uint16_t set, std::string_view bytes) {
+    uint32_t state = set;
+    for (; bytes.size() > REDAN_PIECE; bytes.remove_prefix(REDAN_PIECE)) {
+      state = next(state, REDAN_PIECE, bytes.substr(0, REDAN_PIECE));
+    }
+    next(state, static_cast<uint32_t>(bytes.size()) | REDAN_PIECE_LAST, bytes);
+  }
+
+  size_t size() const { return states_.size(); }
+
+  Result<void> insert_into(int map) const {
+    for (const auto& [piece, next] : states_) {
+      redan_text_key key{};
+      key.set = piece.state;
+      key.len = piece.len;
+      std::memcpy(key.bytes, piece.bytes.data(), piece.bytes.size());
+      if (::bpf_map_update_elem(map, &key, &next, 0) != 0) return errno_error("fill a hook's long texts");
+    }
+    return {};
+  }
+
+ private:
+  struct Piece {
+    uint32_t state, len;
+    std::string bytes;
+    auto operator<=>(const Piece&) const = default;
+  };
+
+  uint32_t next(uint32_t state, uint32_t len, std::string_view bytes) {
+    const auto fresh = static_cast<uint32_t>(REDAN_FIRST_STATE + states_.size());
+    return states_.emplace(Piece{state, len, std::string(bytes)}, fresh).first->second;
+  }
+
+  std::map<Piece, uint32_t> states_;
+};
+
+bool is_long(const event::SetText& value) { return value.bytes.size() > REDAN_EQUAL_SHORT; }
+
+TextPieces pieces_of(const event::HookPlan& plan) {
+  TextPieces pieces;
+  for (const event::SetText& value : plan.texts) {
+    if (is_long(value)) pieces.add(value.set, value.bytes);
+  }
+  return pieces;
+}
+
+bool has_long_texts(const redan_hook_plan& plan) {
+  bool found = false;
+  for_each_filter(plan, [&](const redan_filter& filter) {
+    found = found || (filter.op == REDAN_OP_TEXT && (filter.options & REDAN_FILTER_LONG) != 0);
+  });
+  return found;
+}
+
 Result<void> fill_numbers(const event::HookPlan& plan, int map) {
   for (const event::SetNumber& value : plan.numbers) {
     redan_number_key key{};
@@ -83,6 +143,7 @@ Result<void> fill_numbers(const event::HookPlan& plan, int map) {
 Result<void> fill_texts(const event::HookPlan& plan, int map) {
   for (const event::SetText& value : plan.texts) {
     if (value.bytes.size() > REDAN_EQUAL_MAX) return too_long(value.bytes, REDAN_EQUAL_MAX);
+    if (is_long(value)) continue;
     redan_text_key key{};
     key.set = value.set;
     key.len = static_cast<uint32_t>(value.bytes.size());
@@ -91,6 +152,8 @@ Result<void> fill_texts(const event::HookPlan& plan, int map) {
   }
   return {};
 }
+
+Result<void> fill_pieces(const event::HookPlan& plan, int map) { return pieces_of(plan).insert_into(map); }
 
 Result<void> fill_prefixes(const event::HookPlan& plan, int map) {
   for (const event::SetText& value : plan.prefixes) {
@@ -133,6 +196,8 @@ constexpr std::array kSets = {
             fill_numbers},
     SetKind{"hook_texts", [](const redan_hook_plan& plan) { return has_op(plan, REDAN_OP_TEXT); },
             [](const event::HookPlan& plan) { return plan.texts.size(); }, fill_texts},
+    SetKind{"hook_pieces", has_long_texts, [](const event::HookPlan& plan) { return pieces_of(plan).size(); },
+            fill_pieces},
     SetKind{"hook_prefixes", [](const redan_hook_plan& plan) { return has_op(plan, REDAN_OP_PREFIX); },
             [](const event::HookPlan& plan) { return plan.prefixes.size(); }, fill_prefixes},
     SetKind{"hook_postfixes", [](const redan_hook_plan& plan) { return has_op(plan, REDAN_OP_POSTFIX); },

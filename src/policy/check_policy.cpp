@@ -48,6 +48,13 @@ void check_metadata(const Document& document, Diagnostics& diagnostics) {
   }
 }
 
+void check_host(const LabelSelector& selector, Diagnostics& diagnostics) {
+  if (!selector.match_labels.empty() || !selector.match_expressions.empty())
+    diagnostics.error(selector.place, "found labels or expressions, allowed: {}, for there is one host");
+  else
+    diagnostics.warning(selector.place, "has no effect outside of Kubernetes: all processes are the host's");
+}
+
 void check_sections(const Spec& spec, Diagnostics& diagnostics) {
   constexpr std::array kSections = {Section::kKprobes,  Section::kFentries, Section::kTracepoints,
                                     Section::kLsmHooks, Section::kUprobes,  Section::kUsdts};
@@ -65,7 +72,7 @@ void check_sections(const Spec& spec, Diagnostics& diagnostics) {
   if (*spec.loader) not_supported(diagnostics, spec.loader.place, Feature::kLoader);
   if (spec.pod_selector) not_supported(diagnostics, spec.pod_selector->place, Feature::kPodSelector);
   if (spec.container_selector) not_supported(diagnostics, spec.container_selector->place, Feature::kContainerSelector);
-  if (spec.host_selector) not_supported(diagnostics, spec.host_selector->place, Feature::kHostSelector);
+  if (spec.host_selector) check_host(*spec.host_selector, diagnostics);
   if (spec.node_selector) diagnostics.warning(spec.node_selector->place, "has no effect outside of Kubernetes");
 }
 

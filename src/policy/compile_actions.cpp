@@ -44,7 +44,7 @@ constexpr std::array kActions = {
     ActionRow{ActionKind::kNotifyEnforcer, REDAN_ACTION_NOTIFY_ENFORCER, kKprobe | kTracepoint, true, {}},
     ActionRow{ActionKind::kTrackSock, REDAN_ACTION_TRACK_SOCK, kAnywhere & ~kLsm, false, {}},
     ActionRow{ActionKind::kUntrackSock, REDAN_ACTION_UNTRACK_SOCK, kAnywhere & ~kLsm, false, {}},
-    ActionRow{ActionKind::kCleanupEnforcerNotification, 0, kAnywhere & ~kLsm, false, Feature::kCleanup},
+    ActionRow{ActionKind::kCleanupEnforcerNotification, REDAN_ACTION_CLEANUP, kAnywhere & ~kLsm, false, {}},
     ActionRow{ActionKind::kGetUrl, 0, kKprobe | kFentry | kTracepoint | kRaw, false, Feature::kGetUrl},
     ActionRow{ActionKind::kDnsLookup, 0, kKprobe | kFentry | kTracepoint | kRaw, false, Feature::kDnsLookup},
     ActionRow{ActionKind::kSet, 0, kOther, true, Feature::kSet},
@@ -97,6 +97,8 @@ class ActionsCompiler {
       reported = row.reported;
       if (*action.action == ActionKind::kNoPost) into_.post = 0;
       if (row.is_enforcement) enforcement(action, is_return);
+      if (*action.action == ActionKind::kCleanupEnforcerNotification)
+        context_.diagnostics.warning(action.place, "has no effect yet: no notification is ever pending");
       track(action, is_return);
     }
   }

@@ -40,6 +40,12 @@ bool is_buffer(const ArgTypeInfo& type) {
   return type.extraction == REDAN_ARG_BYTES || type.extraction == REDAN_ARG_IOVEC;
 }
 
+// What can lie in user memory.
+bool is_pointer(const ArgTypeInfo& type) {
+  return type.extraction == REDAN_ARG_STRING || is_buffer(type) || type.extraction == REDAN_ARG_SOCKADDR ||
+         type.extraction == REDAN_ARG_SOCKADDR_UN;
+}
+
 class ArgsCompiler {
  public:
   ArgsCompiler(const CompileContext& context, const Hook& hook, const Target& target, event::HookPlan& plan,
@@ -153,9 +159,7 @@ class ArgsCompiler {
   }
 
   bool is_user_memory(uint32_t index, const ArgTypeInfo& type) const {
-    const bool is_pointer = type.extraction == REDAN_ARG_STRING || is_buffer(type) ||
-                            type.extraction == REDAN_ARG_SOCKADDR || type.extraction == REDAN_ARG_SOCKADDR_UN;
-    if (!is_pointer) return false;
+    if (!is_pointer(type)) return false;
     if (plan_.syscall) return true;
     if (index < signature_.size() && signature_[index].find("__user") != std::string::npos) return true;
     return std::ranges::any_of(
@@ -179,8 +183,7 @@ class ArgsCompiler {
     if (is_sized) plan.size = slot.size = static_cast<__u8>(std::min<uint32_t>(slot.type->size, field.size));
     if (slot.type->extraction == REDAN_ARG_ARRAY) set_array(arg, field, plan);
     const bool is_syscall = hook_.subsystem.value == "syscalls";
-    if (is_syscall && (slot.type->extraction == REDAN_ARG_STRING || is_buffer(*slot.type)))
-      plan.options |= REDAN_ARG_USER;
+    if (is_syscall && is_pointer(*slot.type)) plan.options |= REDAN_ARG_USER;
     if (slot.type->extraction == REDAN_ARG_SYSCALL) plan.size = 4;
   }
 
@@ -191,6 +194,14 @@ class ArgsCompiler {
     plan.size = static_cast<__u8>(std::min(field.size, kMost));
   }
 
+  // Events show arrays of long only.
+  std::string_view array_type(const Arg& arg, const TracepointField& field) {
+    if (field.type.find("long") != std::string::npos) return "const_buf";
+    warning(arg.place, "the field " + in_quotes(field.type + " " + field.name) +
+                           " is left out of events: of arrays only those of long are shown");
+    return "nop";
+  }
+
   void derive_type(const Arg& arg, const TracepointField& field, Slot& slot) {
     struct Integer {
       uint16_t size;
@@ -199,19 +210,19 @@ class ArgsCompiler {
     };
     constexpr std::array kIntegers = {Integer{4, true, "int32"}, Integer{4, false, "uint32"}, Integer{8, true, "int64"},
                                       Integer{8, false, "uint64"}};
-    const bool is_pointer = field.type.find('*') != std::string::npos;
-    const bool is_char_pointer = is_pointer && field.type.find("char") != std::string::npos;
+    const bool is_address = field.type.find('*') != std::string::npos;
+    const bool is_char_pointer = is_address && field.type.find("char") != std::string::npos;
     std::string_view type;
     if (field.type.find("__data_loc") != std::string::npos)
       type = "data_loc";
     else if (field.type.find('[') != std::string::npos || field.name.find('[') != std::string::npos)
-      type = "const_buf";
+      type = array_type(arg, field);
     else if (is_char_pointer)
       type = "char_buf";
     else if (field.type == "size_t")
       type = "size_t";
     for (const Integer& integer : kIntegers)
-      if (type.empty() && !is_pointer && integer.size == field.size && integer.is_signed == field.is_signed)
+      if (type.empty() && !is_address && integer.size == field.size && integer.is_signed == field.is_signed)
         type = integer.type;
     const bool needs_size = type == "char_buf" && *arg.size_arg_index == 0 && !*arg.return_copy;
     if (type.empty() || needs_size) {

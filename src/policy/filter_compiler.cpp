@@ -422,12 +422,13 @@ void FilterCompiler::set_texts(redan_op op, const Texts& values, const Entry* en
     size_t most;
     std::vector<event::SetText> event::HookPlan::*set;
   };
-  static constexpr std::array kRows = {
-      Row{REDAN_OP_TEXT, REDAN_EQUAL_MAX, &event::HookPlan::texts},
+  const size_t most_equal = entry ? REDAN_EQUAL_MAX : REDAN_EQUAL_SHORT;
+  const std::array rows = {
+      Row{REDAN_OP_TEXT, most_equal, &event::HookPlan::texts},
       Row{REDAN_OP_PREFIX, REDAN_PREFIX_MAX, &event::HookPlan::prefixes},
       Row{REDAN_OP_POSTFIX, REDAN_POSTFIX_MAX, &event::HookPlan::postfixes},
   };
-  const Row& row = *std::ranges::find(kRows, op, &Row::op);
+  const Row& row = *std::ranges::find(rows, op, &Row::op);
   const redan_arg_type type = entry ? entry->slot.type->extraction : REDAN_ARG_BINPRM;
   into.op = static_cast<__u8>(op);
   into.set = new_set();
@@ -449,6 +450,7 @@ void FilterCompiler::set_texts(redan_op op, const Texts& values, const Entry* en
                 ", allowed: " + (is_lost || needs_some ? "1" : "0") + " to " + std::to_string(row.most) + " bytes");
       continue;
     }
+    if (op == REDAN_OP_TEXT && bytes.size() > REDAN_EQUAL_SHORT) into.options |= REDAN_FILTER_LONG;
     if (known.insert(bytes).second) (plan_.*row.set).push_back({into.set, std::move(bytes)});
   }
 }

@@ -16,7 +16,7 @@ import threading
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from lib.agent import Agent  # noqa: E402
 from lib.cases import Cases, kernel_variant, parse_arguments, shorten  # noqa: E402
-from lib.language_policies import POLICIES  # noqa: E402
+from lib.language_policies import LENGTHS, LONG_PATHS, POLICIES  # noqa: E402
 from lib.syscalls import (NET_RAW, SYS_TIME, UNSHARE_IPC, UNSHARE_PID, UNSHARE_UTS, call, child, rmdir, rmdir_i386, seek,  # noqa: E402
                           set_effective, unshare)
 
@@ -196,8 +196,14 @@ def namespaces_and_capabilities():
         ("without the capability", without, ["7203"]), ("with it", with_it, ["7202"]))), [])
 
 
+def lengths_of_paths():
+    os.makedirs(os.path.dirname(LONG_PATHS[0]), exist_ok=True)
+    files = [os.open(path, os.O_RDWR | os.O_CREAT) for path in LONG_PATHS + tuple(path[:-1] + "x" for path in LONG_PATHS)]
+    pid = child(*(lambda file=file: call("fdatasync", file) for file in files))
+    return lambda seen: expect("paths", [file["path"] for file in seen.arg(0, "long-paths", pid)], list(LONG_PATHS))
+
+
 def lengths_of_texts():
-    from lib.language_policies import LENGTHS
     texts = [b"/" + b"l" * (length - 1) for length in LENGTHS]
     near = [text[:-1] + b"x" for text in texts]
     pid = child(*(rmdir(text) for text in texts + near))
@@ -233,6 +239,15 @@ def masks_maps_and_ranges():
     offsets = [9000, 9001, 9003, 9004, 9008, 9012, 9100, 9105, 9110]
     pid = child(*(seek(offset) for offset in offsets))
     return lambda seen: expect("offsets", seen.arg(0, "operators", pid), [str(o) for o in (9001, 9003, 9100, 9110)])
+
+
+def addresses_in_user_memory():
+    def connect():
+        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as one:
+            one.connect_ex(("127.0.0.1", 4499))
+    pid = child(connect)
+    return lambda seen: expect("addresses", seen.arg(0, "user-address", pid),
+                               [{"family": "AF_INET", "addr": "127.0.0.1", "port": 4499}])
 
 
 def raw_tracepoints():
@@ -306,12 +321,14 @@ ITEMS = {
     "10 changes of namespaces since the exec": namespaces_of_an_exec,
     "10 changes of capabilities, once each": capability_changes,
     "11 lengths of texts": lengths_of_texts,
+    "11 lengths of paths": lengths_of_paths,
     "12 addresses, ports and states": addresses_and_ports,
     "14 functions that are missing": functions_that_are_missing,
     "many pids": many_pids,
     "matchNamespaces, matchCapabilities": namespaces_and_capabilities,
     "numbers by their types": numbers_of_all_kinds,
     "masks, maps and ranges": masks_maps_and_ranges,
+    "addresses in user memory at a tracepoint": addresses_in_user_memory,
     "raw tracepoints": raw_tracepoints,
     "fentries": functions_by_fentry,
     "lsmhooks": lsm_hooks,

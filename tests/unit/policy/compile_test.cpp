@@ -159,6 +159,19 @@ TEST_CASE("tracepoints find arguments by field, their types by themselves, and n
   CHECK(contains(said_about(with_spec(last), small_kernel()), "found 6, allowed: 0 to 5"));
 }
 
+TEST_CASE("tracepoints show arrays of long only, and their pointers to user memory are read as such") {
+  FakeKernelFacts kernel = kernel_with_everything();
+  kernel.tracepoints["task/task_rename"] = {{"char", "oldcomm[16]", 12, 16, false}};
+  kernel.tracepoints["syscalls/sys_enter_connect"] = {{"struct sockaddr *", "uservaddr", 24, 8, false}};
+  const std::string rename = with_spec("  tracepoints: [{subsystem: task, event: task_rename, args: [{index: 0}]}]\n");
+  CHECK(contains(said_about(rename, kernel), "'char oldcomm[16]' is left out of events"));
+  CHECK(policy_of(rename, kernel).hooks.at(0).program.args[0].type == REDAN_ARG_NONE);
+  const Policy connect = policy_of(with_spec("  tracepoints: [{subsystem: syscalls, event: sys_enter_connect, args: "
+                                             "[{index: 0, type: sockaddr}]}]\n"),
+                                   kernel);
+  CHECK((connect.hooks.at(0).program.args[0].options & REDAN_ARG_USER) != 0);
+}
+
 TEST_CASE("the size of a buffer comes from an argument or from a hidden one") {
   const auto plan = [](std::string_view args) {
     return policy_of(with_spec("  kprobes: [{call: vfs_read, syscall: false, args: [" + std::string(args) + "]}]\n"),

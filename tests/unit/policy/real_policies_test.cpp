@@ -34,7 +34,7 @@ const Expected kPolicies[] = {
     {"tracingpolicy/datagram.yaml"},
     {"tracingpolicy/dev_hard_start_xmit.yaml"},
     {"tracingpolicy/dev_queue_xmit.yaml", "the kernel has no function 'dev_queue_xmit'"},
-    {"tracingpolicy/fd_install_cap_changes.yaml", "matching changes of capabilities is not supported yet"},
+    {"tracingpolicy/fd_install_cap_changes.yaml", ""},
     {"tracingpolicy/fd_install_ns.yaml"},
     {"tracingpolicy/fd_install_ns_host.yaml"},
     {"tracingpolicy/filename_monitoring_filtered.yaml"},

@@ -20,7 +20,9 @@ PATH = [{"index": 0, "type": "string"}]
 SEEK = [{"index": 0, "type": "int"}, {"index": 1, "type": "int64"}]
 RMDIR_NOT = ("/no/a", "/no/b")
 POST, NO_POST = {"action": "Post"}, {"action": "NoPost"}
-LENGTHS = (1, 23, 24, 25, 48, 72, 96, 120, 143, 144, 145, 252, 253, 255)
+LENGTHS = (1, 23, 24, 25, 48, 72, 96, 120, 143, 144, 145, 255, 256, 257, 510, 512, 513, 768, 1024, 2048, 4000, 4095)
+
+LONG_PATHS = tuple("/tmp/language-paths" + "/d" * 100 + f"/{'f' * length}" for length in (35, 36, 37, 38, 200))
 
 
 def at(low, high=None, more=(), **filters):
@@ -79,6 +81,7 @@ POLICIES = {
         at(7202, matchCapabilities=[{"operator": "In", "values": ["CAP_NET_RAW"]}]),
         at(7203, matchCapabilities=[{"operator": "NotIn", "values": ["CAP_NET_RAW"]}])),
     "lengths": syscall("rmdir", PATH, match(entry("Equal", *("/" + "l" * (length - 1) for length in LENGTHS)))),
+    "long-paths": syscall("fdatasync", [{"index": 0, "type": "fd"}], match(entry("Equal", *LONG_PATHS))),
     "sockets": lambda _pid: {"kprobes": [{
         "call": "tcp_connect", "syscall": False, "args": [{"index": 0, "type": "sock"}], "selectors": [
             match(entry("DPort", "4400:4401"), entry("DAddr", "127.0.0.0/8")),
@@ -97,6 +100,7 @@ POLICIES = {
                          match(entry("InMap", "9100", "9110:9108", "1", "3", "5", "7", index=1),
                                entry("NotInMap", "9108:9109", index=1)),
                          at(9008, 9020, more=[entry("NotInRange", "9000:9100", index=1)])),
+    "user-address": tracepoint("sys_enter_connect", [{"index": 6, "type": "sockaddr"}], match(entry("SPort", "4499", index=6))),
     "raw-tracepoint": tracepoint("task_rename", [{"index": 1, "type": "string"}], match(entry("Prefix", "language", index=1)),
                                  subsystem="task", raw=True),
     "fentry": lambda _pid: {"fentries": [{"call": "sys_getpgid", "args": [{"index": 0, "type": "int"}],
