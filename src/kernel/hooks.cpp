@@ -183,6 +183,8 @@ Result<HookRuns> LoadedHook::runs() const {
   return HookRuns{.count = info.run_cnt, .nanoseconds = info.run_time_ns, .missed = info.recursion_misses};
 }
 
+int LoadedHook::program_fd() const { return ::bpf_program__fd(state_->program()); }
+
 // --- HookLoader ---
 
 struct HookLoader::State {
