@@ -11,6 +11,7 @@
 #include <cerrno>
 #include <csignal>
 #include <filesystem>
+#include <utility>
 
 #include "hooks/observed.h"
 #include "property/generator.h"
@@ -79,14 +80,24 @@ class SystemCall final : public Stand {
   }
 };
 
-/// Opens files.
+/// Opens files: not of overlayfs, which the virtual machine's root is, for that opens each file twice.
 class Open final : public Stand {
  public:
   Open() {
-    paths_ = {"/", "/etc/passwd", "/dev/null", folder_.file("a"), folder_.file("ab/c"), folder_.file("ab/cc.so")};
-    paths_.push_back(folder_.path() + "/ab");
-    paths_.push_back(folder_.path() + "/fifo");
-    REQUIRE(::mkfifo(paths_.back().c_str(), 0600) == 0);
+    const std::string folder = folder_.path();
+    for (const std::string& path : {folder_.file("a"), folder_.file("ab/c"), folder_.file("ab/cc.so"), folder + "/ab",
+                                    std::string("/dev"), std::string("/dev/null"), std::string("/sys/kernel")})
+      add(path, path);
+    REQUIRE(::mkfifo((folder + "/fifo").c_str(), 0600) == 0);
+    add(folder + "/fifo", folder + "/fifo");
+    // Opened again by their numbers: a file that has lost its name, and a pipe, which has none.
+    const std::string gone = folder_.file("gone");
+    add(again(Fd(::open(gone.c_str(), O_RDONLY | O_CLOEXEC))), gone + " (deleted)");
+    std::filesystem::remove(gone);
+    std::array<int, 2> ends{};
+    REQUIRE(::pipe2(ends.data(), O_CLOEXEC) == 0);
+    kept_.emplace_back(ends[1]);
+    add(again(Fd(ends[0])), "");
   }
 
   Shape shape(Generator& random) override {
@@ -94,11 +105,7 @@ class Open final : public Stand {
     Shape shape{.head = is_lsm ? "  lsmhooks:\n  - hook: file_open\n"
                                : "  kprobes:\n  - call: security_file_open\n    syscall: false\n",
                 .args = {{.type = policy::find_arg_type("file"), .index = 0}}};
-    for (const std::string& path : paths_) {
-      Observed file = observed_file(path);
-      if (path == "/") file.text.clear();
-      shape.scenarios.push_back({file});
-    }
+    shape.scenarios = seen_;
     return shape;
   }
 
@@ -108,8 +115,23 @@ class Open final : public Stand {
   }
 
  private:
+  std::string again(Fd fd) {
+    kept_.push_back(std::move(fd));
+    return "/proc/self/fd/" + std::to_string(kept_.back().get());
+  }
+
+  /// A file that is opened by one path and seen by another.
+  void add(const std::string& by, const std::string& seen) {
+    paths_.push_back(by);
+    Observed file = observed_file(by);
+    file.text = seen;
+    seen_.push_back({file});
+  }
+
   ScratchFolder folder_;
+  std::vector<Fd> kept_;
   std::vector<std::string> paths_;
+  std::vector<std::vector<Observed>> seen_;
 };
 
 /// Connects datagram sockets of the loopback, which sends nothing.
