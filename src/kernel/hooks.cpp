@@ -249,6 +249,8 @@ void LoadedHook::detach() {
 
 const HookFacts& LoadedHook::facts() const { return state_->body.facts; }
 
+int LoadedHook::program_fd() const { return state_->body.program.get(); }
+
 redan_hook_counters LoadedHook::counters() const { return state_->body.maps.counters.counters(); }
 
 Result<HookRuns> LoadedHook::runs() const {

@@ -30,6 +30,9 @@ class LoadedHook final : public Hook {
   redan_hook_counters counters() const override;
   Result<HookRuns> runs() const override;
 
+  /// Descriptor of the program, which the hook keeps: for BPF_PROG_TEST_RUN, which raw tracepoints have.
+  int program_fd() const;
+
  private:
   friend class HookLoader;
   struct State;

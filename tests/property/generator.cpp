@@ -73,8 +73,7 @@ uint64_t widened(const ArgTypeInfo& type, uint64_t number) {
 
 std::string Generator::policy(const Shape& shape, const OperatorInfo* first) {
   shape_ = shape;
-  pools_.assign(shape.args.size() + 1, {});
-  process_pool_ = {};
+  prepare_pools();
   std::vector<std::string> args, selectors;
   for (const ShapeArg& arg : shape.args) {
     const std::string size = arg.size == 0 ? "" : fmt::format(", sizeArgIndex: {}", arg.size);
@@ -92,6 +91,32 @@ std::string Generator::policy(const Shape& shape, const OperatorInfo* first) {
   if (!selectors.empty()) text += "    selectors:\n";
   for (const std::string& each : selectors) text += "    - " + each + "\n";
   return text + shape.tail;
+}
+
+// Filters come near what is known to be there.
+void Generator::prepare_pools() {
+  pools_.assign(shape_.args.size() + 1, {});
+  process_pool_ = {};
+  for (size_t i = 0; i < shape_.args.size(); ++i) {
+    for (const Observed& choice : shape_.args[i].choices) remember(shape_.args[i], choice, pools_[i]);
+    for (const auto& values : shape_.scenarios) remember(shape_.args[i], values[i], pools_[i]);
+  }
+  if (shape_.result) remember({.type = shape_.returned}, *shape_.result, pools_.back());
+  if (shape_.process && shape_.process->binary) process_pool_.texts.push_back(*shape_.process->binary);
+}
+
+void Generator::remember(const ShapeArg& arg, const Observed& value, Pool& pool) {
+  const policy::ObservedSocket& socket = value.socket;
+  const bool is_address = arg.type->extraction == REDAN_ARG_FD || arg.type->extraction == REDAN_ARG_SOCK;
+  if (!is_address) pool.numbers[REDAN_FIELD_VALUE].push_back(value.number);
+  pool.numbers[REDAN_FIELD_FILE_TYPE].push_back(value.file_type);
+  pool.numbers[REDAN_FIELD_FAMILY].push_back(socket.family);
+  pool.numbers[REDAN_FIELD_PROTOCOL].push_back(socket.protocol);
+  pool.numbers[REDAN_FIELD_STATE].push_back(socket.state);
+  pool.numbers[REDAN_FIELD_SPORT].push_back(socket.sport);
+  pool.numbers[REDAN_FIELD_DPORT].push_back(socket.dport);
+  pool.texts.push_back(value.text);
+  for (const auto& address : {socket.saddr, socket.daddr}) (socket.family == 10 ? pool.v6 : pool.v4).push_back(address);
 }
 
 std::string Generator::selector(const OperatorInfo* first) {
@@ -332,7 +357,8 @@ std::string Generator::text_value(const ArgTypeInfo& type, redan_op op, Pool& po
 std::string Generator::process_filters() {
   std::vector<std::string> parts;
   if (one_in(6)) parts.push_back(binary_filter());
-  if (one_in(6)) parts.push_back(pid_filter());
+  const bool has_pids = shape_.everywhere.find("matchPIDs") != std::string::npos;
+  if (!has_pids && one_in(6)) parts.push_back(pid_filter());
   if (one_in(8)) parts.push_back(namespace_filter());
   if (one_in(8)) parts.push_back(capability_filter());
   return fmt::format("{}", fmt::join(parts, ", "));
@@ -357,7 +383,10 @@ std::string Generator::pid_filter() {
   std::vector<std::string> entries;
   for (uint64_t n = 0; n <= below(2); ++n) {
     std::vector<std::string> values;
-    for (uint64_t i = 0; i < how_many(); ++i) values.push_back(std::to_string(below(9)));
+    for (size_t i = how_many(); i > 0; --i) {
+      const bool is_known = shape_.process && one_in(2);
+      values.push_back(std::to_string(is_known ? pick(shape_.process->levels).pid : below(9)));
+    }
     entries.push_back(fmt::format("{{operator: {}, followForks: {}, isNamespacePID: {}, values: {}}}",
                                   one_in(2) ? "In" : "NotIn", one_in(2), one_in(2), flow(values)));
   }
@@ -370,7 +399,11 @@ std::string Generator::namespace_filter() {
   std::vector<std::string> entries;
   for (uint64_t n = 0; n <= below(2); ++n) {
     Values values;
-    for (uint64_t i = 0; i <= below(4); ++i) values.push_back(one_in(3) ? "host_ns" : std::to_string(1 + below(6)));
+    for (uint64_t i = 0; i <= below(4); ++i) {
+      const bool is_known = shape_.process && one_in(2);
+      const uint64_t inode = is_known ? pick(shape_.process->namespaces.inum) : 1 + below(6);
+      values.push_back(one_in(3) ? "host_ns" : std::to_string(inode));
+    }
     entries.push_back(fmt::format("{{namespace: {}, operator: {}, values: {}}}", pick(kNames),
                                   one_in(2) ? "In" : "NotIn", flow(quoted(values))));
   }
@@ -389,10 +422,15 @@ std::string Generator::capability_filter() {
 
 Observation Generator::call() {
   Observation call;
-  call.process = process();
-  for (size_t i = 0; i < shape_.args.size(); ++i) call.args.push_back(value(shape_.args[i], pools_[i]));
-  if (shape_.returned) call.returned = value({.type = shape_.returned}, pools_.back());
-  call.host = {{1, 2, 3, 4, 4, 6, 7, 7, 9, 10}};
+  call.process = shape_.process ? *shape_.process : process();
+  if (shape_.scenarios.empty()) {
+    for (size_t i = 0; i < shape_.args.size(); ++i) call.args.push_back(value(shape_.args[i], pools_[i]));
+  } else {
+    scenario_ = below(shape_.scenarios.size());
+    call.args = shape_.scenarios[scenario_];
+  }
+  if (shape_.returned) call.returned = shape_.result ? *shape_.result : value({.type = shape_.returned}, pools_.back());
+  call.host = shape_.host;
   return call;
 }
 

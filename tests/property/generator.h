@@ -33,6 +33,12 @@ struct Shape {
   bool filters_processes = false;
   std::string everywhere;  ///< entries of every selector, e.g. "matchPIDs: [...]"
   std::string tail;        ///< more of spec, e.g. lists
+  /// The process that calls, where it is a real one.
+  std::optional<policy::ObservedProcess> process;
+  redan_namespaces host{{1, 2, 3, 4, 4, 6, 7, 7, 9, 10}};  ///< of pid 1
+  std::optional<policy::Observed> result;                  ///< what is returned, where it is known
+  /// Values of all arguments, where only some go together: calls that a test can make.
+  std::vector<std::vector<policy::Observed>> scenarios;
 };
 
 /// The operators that a type takes and that Redan has.
@@ -51,6 +57,8 @@ class Generator {
 
   /// A call of the hook that policy() was last asked for.
   policy::Observation call();
+  /// Which of Shape.scenarios the last call() took.
+  size_t scenario() const { return scenario_; }
 
   uint64_t below(uint64_t end) { return random_() % end; }
   bool one_in(uint64_t n) { return below(n) == 0; }
@@ -68,6 +76,8 @@ class Generator {
   };
   using Values = std::vector<std::string>;
 
+  void prepare_pools();
+  void remember(const ShapeArg& arg, const policy::Observed& value, Pool& pool);
   std::string selector(const policy::OperatorInfo* first);
   std::string arg_filter(size_t position, const policy::OperatorInfo& op);
   std::string return_filter();
@@ -102,7 +112,7 @@ class Generator {
   Shape shape_;
   std::vector<Pool> pools_;  // of the arguments, then of what is returned
   Pool process_pool_;
-  bool is_unreadable_allowed_ = true;
+  size_t scenario_ = 0;
 };
 
 /// Makes a text what an argument of this type can be: paths have no empty components, strings no NUL, and so on.

@@ -140,18 +140,6 @@ void insert_address(const event::SetAddress& address) {
 
 }  // namespace
 
-Verdict expected_verdict(const policy::Document& document, const Hook& hook, const Observation& call) {
-  Verdict verdict{.selector = policy::matching_selector(document, hook, call)};
-  if (!verdict.selector) return verdict;
-  verdict.is_posted = true;
-  if (hook.returns.value)
-    verdict.is_posted = policy::returning_selector(document, hook, call, *verdict.selector).has_value();
-  if (hook.selectors.empty()) return verdict;
-  for (const policy::Action& action : hook.selectors[*verdict.selector].actions)
-    if (*action.action == policy::ActionKind::kNoPost) verdict.is_posted = false;
-  return verdict;
-}
-
 ProductionHook::ProductionHook(const event::HookPlan& plan) : plan_(plan) {
   matching_load(&plan_.program);
   for (const event::SetNumber& number : plan.numbers) {
@@ -200,22 +188,7 @@ Verdict ProductionHook::run(const Hook& hook, const Observation& call) {
 
   const redan_hook_counters before = matching_counters();
   matching_run(&process, parameters.data(), returned, is_tracepoint ? record.bytes.data() : nullptr);
-  const redan_hook_counters after = matching_counters();
-  Verdict verdict;
-  for (size_t i = 0; i < REDAN_HOOK_SELECTORS; ++i) {
-    if (after.matched[i] == before.matched[i]) continue;
-    CHECK(!verdict.selector);  // one at most
-    CHECK(after.matched[i] == before.matched[i] + 1);
-    verdict.selector = i;
-    verdict.is_posted = after.posted[i] > before.posted[i];
-  }
-  return verdict;
-}
-
-std::vector<std::byte> ProductionHook::record() {
-  size_t size = 0;
-  const auto* bytes = static_cast<const std::byte*>(host_record(&size));
-  return {bytes, bytes + size};
+  return counted_verdict(before, matching_counters());
 }
 
 }  // namespace redan::test

@@ -4,14 +4,11 @@
 //
 //   REDAN_PROPERTY_PAIRS=N   pairs of selectors and arguments, 10000 unless given
 //   REDAN_PROPERTY_SEED=N    of the first policy; the next ones count up. A failure prints its policy's own.
-#include <cstdlib>
 #include <map>
-#include <set>
 
 #include <doctest/doctest.h>
 #include <fmt/format.h>
 
-#include "policy/compile.h"
 #include "property/generator.h"
 #include "property/production.h"
 #include "property/shapes.h"
@@ -20,9 +17,7 @@
 namespace redan::test {
 namespace {
 
-using policy::ArgTypeInfo;
 using policy::Observation;
-using policy::OperatorInfo;
 
 constexpr int kCallsPerPolicy = 4;
 
@@ -35,51 +30,21 @@ constexpr std::array<uint64_t, 4> kOnceFailed = {
     6585,  // matchBinaries, NotPostfix: the same
 };
 
-uint64_t number_from_environment(const char* name, uint64_t otherwise) {
-  const char* text = std::getenv(name);
-  return text == nullptr ? otherwise : std::strtoull(text, nullptr, 10);
-}
-
-// A generated policy, compiled, and its calls.
-struct Trial {
-  std::string text;
-  policy::Document document;
-  event::HookPlan plan;
+// Calls of a generated policy.
+struct Calls {
+  Trial trial;
   std::vector<Observation> calls;
-
-  const policy::Hook& hook() const {
-    for (const auto section : {policy::Section::kKprobes, policy::Section::kLsmHooks, policy::Section::kTracepoints})
-      if (!document.spec.hooks(section).empty()) return document.spec.hooks(section)[0];
-    FAIL("no hook");
-    return document.spec.kprobes.at(0);
-  }
 };
 
-Trial make_trial(uint64_t seed, int calls) {
+Calls make_calls(uint64_t seed) {
   Generator random(seed);
   const FilteredType& filtered = filtered_types()[seed % filtered_types().size()];
-  Trial trial;
-  trial.text = random.policy(random_shape(random, filtered), filtered.op);
-  INFO(trial.text);
-  policy::Parsed parsed = policy::parse_document(trial.text);
-  INFO(policy::format(parsed.diagnostics, "policy"));
-  REQUIRE(parsed.document.has_value());
-  trial.document = std::move(*parsed.document);
   policy::FakeKernelFacts kernel;
   kernel.has_everything = true;
   kernel.tracepoints["some/event"] = shape_fields();
-  auto compiled = policy::compile(trial.document, kernel, {.first_id = 7, .file = "policy"});
-  INFO((compiled ? "" : compiled.error().message));
-  REQUIRE(compiled.ok());
-  REQUIRE(compiled.value().hooks.size() == 1);
-  trial.plan = compiled.value().hooks[0];
-  for (int i = 0; i < calls; ++i) trial.calls.push_back(random.call());
-  return trial;
-}
-
-std::string in_words(const Verdict& verdict) {
-  if (!verdict.selector) return "no selector";
-  return fmt::format("selector {}, {}", *verdict.selector, verdict.is_posted ? "posted" : "not posted");
+  Calls made{.trial = make_trial(random.policy(random_shape(random, filtered), filtered.op), kernel), .calls = {}};
+  for (int i = 0; i < kCallsPerPolicy; ++i) made.calls.push_back(random.call());
+  return made;
 }
 
 struct Tally {
@@ -87,11 +52,12 @@ struct Tally {
 };
 
 // Number of calls on which the two do not agree.
-int disagreements(const Trial& trial, uint64_t seed, Tally& tally, bool tells) {
+int disagreements(const Calls& made, uint64_t seed, Tally& tally, bool tells) {
+  const Trial& trial = made.trial;
   ProductionHook production(trial.plan);
   int found = 0;
-  for (const Observation& call : trial.calls) {
-    const Verdict expected = expected_verdict(trial.document, trial.hook(), call);
+  for (const Observation& call : made.calls) {
+    const Verdict expected = expected_verdict(trial, call);
     const Verdict verdict = production.run(trial.hook(), call);
     ++tally.pairs;
     tally.matched += expected.selector ? 1 : 0;
@@ -113,9 +79,9 @@ TEST_CASE("the production matching headers mean what the policy says") {
   const uint64_t first = number_from_environment("REDAN_PROPERTY_SEED", 1);
   MESSAGE("REDAN_PROPERTY_SEED=" << first << " REDAN_PROPERTY_PAIRS=" << pairs);
   Tally tally;
-  for (const uint64_t seed : kOnceFailed) disagreements(make_trial(seed, kCallsPerPolicy), seed, tally, true);
+  for (const uint64_t seed : kOnceFailed) disagreements(make_calls(seed), seed, tally, true);
   for (uint64_t seed = first; seed < first + (pairs + kCallsPerPolicy - 1) / kCallsPerPolicy; ++seed)
-    disagreements(make_trial(seed, kCallsPerPolicy), seed, tally, true);
+    disagreements(make_calls(seed), seed, tally, true);
   MESSAGE(tally.pairs << " pairs, " << tally.matched << " matched, " << tally.posted << " posted");
   // Random selectors are worth little if nearly all calls get the same answer.
   if (pairs >= 1000) {
@@ -131,7 +97,7 @@ TEST_CASE("every operator meets every type that takes it, with both answers") {
     Tally tally;
     for (uint64_t n = 0; n < 60 && (tally.matched == 0 || tally.matched == tally.pairs); ++n) {
       const uint64_t seed = i + n * filtered_types().size();
-      disagreements(make_trial(seed, kCallsPerPolicy), seed, tally, true);
+      disagreements(make_calls(seed), seed, tally, true);
     }
     CAPTURE(filtered.op->name);
     CAPTURE(filtered.type->name);
@@ -214,11 +180,11 @@ TEST_CASE("a program that is wrong is found") {
   std::map<std::string, int> found;
   for (uint64_t seed = 1; seed <= kPolicies; ++seed) {
     if (found.size() == kMutations.size()) break;
-    const Trial trial = make_trial(seed, kCallsPerPolicy);
+    const Calls made = make_calls(seed);
     for (const Mutation& mutation : kMutations) {
       if (found.contains(mutation.name)) continue;
-      Trial wrong = trial;
-      mutation.change(wrong.plan);
+      Calls wrong = made;
+      mutation.change(wrong.trial.plan);
       Tally tally;
       if (disagreements(wrong, seed, tally, false) != 0) found[mutation.name] = 1;
     }
