@@ -290,6 +290,15 @@ TEST_CASE("a client adds, disables, enables and deletes") {
   CHECK(watched.ask({}).error().code == ErrorCode::kUsage);
 }
 
+TEST_CASE("the ring is read between the hooks of a policy") {
+  Watched watched;
+  watched.begin();
+  size_t looks = 0;
+  watched.fake.on_consume = [&](size_t) { ++looks; };
+  REQUIRE(watched.add(policy_text("c", {"f1", "f2", "f3"})).ok());
+  CHECK(looks == 3);
+}
+
 TEST_CASE("a client does not replace what is in force, whoever brought it") {
   Watched watched;
   watched.put("a.yaml", policy_text("a", {"f1"}));
