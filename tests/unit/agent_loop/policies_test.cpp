@@ -365,12 +365,18 @@ TEST_CASE("enforcement is never silently monitored") {
   CHECK(added->find("asks for enforcement, which this version does not have") != std::string::npos);
   CHECK(watched.logged.str().find("asks for enforcement") != std::string::npos);
   CHECK(watched.listed("kill").mode == "monitor");
+  CHECK(watched.listed("kill").asked_mode == "enforce");
+  CHECK(watched.ask({"list", "text"})->find("asks for mode enforce, which this version") != std::string::npos);
+  const auto told = watched.told(event::kFramePolicy);
+  REQUIRE(told.size() == 1);
+  CHECK(fact(told[0], "asked_mode") == "enforce");
   const auto enforced = watched.ask({"set-mode", "kill", "enforce"});
   REQUIRE_FALSE(enforced.ok());
   CHECK(enforced.error().code == ErrorCode::kConfig);
   CHECK(enforced.error().message.find("stays in mode monitor") != std::string::npos);
   CHECK(watched.listed("kill").mode == "monitor");
   CHECK(watched.ask({"set-mode", "kill", "monitor"}).ok());
+  CHECK(watched.listed("kill").asked_mode == "monitor");
   CHECK_FALSE(watched.ask({"set-mode", "kill", "monitor_only"}).ok());
   CHECK(watched.ask({"set-mode", "kill", "other"}).error().code == ErrorCode::kUsage);
 
@@ -447,7 +453,7 @@ TEST_CASE("the list has the same facts for people and for scripts") {
   REQUIRE(json.ok());
   for (
       const char* part :
-      {R"({"policies":[{"name":"p","state":"enabled","mode":"monitor_only","source":"/x/\"p\".yaml","origin":"client","error":"")",
+      {R"({"policies":[{"name":"p","state":"enabled","mode":"monitor_only","asked_mode":"monitor_only","source":"/x/\"p\".yaml","origin":"client","error":"")",
        R"("posts":11,"kernel_memory_bytes":1000)",
        R"("name":"kprobe/f1","attachment":"lsm","target":"f1","instructions":7)", R"("runs":4,"run_nanoseconds":40)",
        R"("selectors":[{"matched":12,"posts":11}])",
