@@ -173,7 +173,9 @@ std::string filter_words(const event::HookPlan& plan, const redan_filter& filter
 std::string rate_words(const redan_selector& selector) {
   static constexpr std::array<std::string_view, 3> kScopes = {"thread", "process", "hook"};
   if (selector.rate_ms == 0) return "";
-  return fmt::format(", at most once in {} ms for the same {} and arguments", selector.rate_ms,
+  const bool is_seconds = selector.rate_ms % 1000 == 0;
+  return fmt::format(" (at most once in {} {} for the same {} and arguments)",
+                     is_seconds ? selector.rate_ms / 1000 : selector.rate_ms, is_seconds ? "s" : "ms",
                      exporting::word_of(kScopes, selector.rate_scope));
 }
 

@@ -10,6 +10,11 @@
 #include "event/hook_facts.h"
 
 namespace redan::agent {
+namespace {
+
+constexpr size_t kBatch = 65536;
+
+}  // namespace
 
 Policies::Policies(Parts parts, std::optional<Control> control)
     : parts_(std::move(parts)), control_(std::move(control)), directory_(parts_.options.tracing_policy_dir) {}
@@ -145,6 +150,8 @@ Result<void> Policies::attach(Loaded& loaded, const Loaded* /*before*/, const Fe
     plan.info = info;
     REDAN_ASSIGN(std::unique_ptr<kernel::Hook> hook, parts_.kernel.load_hook(plan));
     hooks.push_back(std::move(hook));
+    // The verifier may take a second for each hook, and the ring fills meanwhile. The loop meets the same error, if any.
+    (void)parts_.kernel.consume(feed, kBatch);
     feed(event::text_frame(event::kFrameHook, parts_.now(), event::facts_text(event::hook_facts(*info))));
   }
   for (const auto& hook : hooks) REDAN_TRY(hook->attach());

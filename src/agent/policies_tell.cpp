@@ -32,6 +32,8 @@ kernel::HookRuns runs_of(const kernel::Hook& hook) {
 void Policies::tell(const Loaded& loaded, const Feed& feed) const {
   event::Facts facts = {{"policy", loaded.name}, {"source", loaded.source.path}, {"state", loaded.state}};
   if (loaded.state != kLoadError) facts.emplace_back("mode", mode_name(loaded.policy.mode));
+  if (loaded.state != kLoadError && loaded.policy.asked_mode != loaded.policy.mode)
+    facts.emplace_back("asked_mode", mode_name(loaded.policy.asked_mode));
   if (!loaded.error.empty()) facts.emplace_back("error", loaded.error);
   feed(event::text_frame(event::kFramePolicy, parts_.now(), event::facts_text(facts)));
   parts_.log.info("policy {}: {}", loaded.name, loaded.state);
@@ -70,6 +72,7 @@ std::vector<ListedPolicy> Policies::list() const {
     policy.name = loaded->name;
     policy.state = loaded->state;
     policy.mode = is_known ? mode_name(loaded->policy.mode) : "unknown";
+    policy.asked_mode = is_known ? mode_name(loaded->policy.asked_mode) : policy.mode;
     policy.source = loaded->source.path;
     policy.origin = origin_name(loaded->source.origin);
     policy.error = loaded->error;

@@ -32,7 +32,7 @@ Sums sums_of(const ListedPolicy& policy) {
 }
 
 std::string runs_text(const kernel::HookRuns& runs) {
-  if (runs.count == 0) return "runs not counted";
+  if (runs.count == 0) return "no runs counted";
   return fmt::format("{} runs, {} ns, {} ns each", runs.count, runs.nanoseconds, runs.nanoseconds / runs.count);
 }
 
@@ -110,6 +110,9 @@ std::string list_text(std::span<const ListedPolicy> policies) {
     text += fmt::format("{:<{}}  {:<17}  {:<12}  {:>5}  {:>10}  {:>8}  {:>9}  {}\n", policy.name, width, policy.state,
                         policy.mode, policy.hooks.size(), sums.posts, sums.lost, bytes_text(sums.memory),
                         policy.origin == "client" ? "client: " + policy.source : policy.source);
+    if (policy.asked_mode != policy.mode)
+      text += fmt::format("  asks for mode {}, which this version does not have: its actions are reported only\n",
+                          policy.asked_mode);
     if (!policy.error.empty()) text += fmt::format("  error: {}\n", policy.error);
     for (const policy::HookStatus& status : policy.missing)
       text += fmt::format("  {}[{}]: {}\n", policy::section_name(status.section), status.index, status.description);
@@ -124,6 +127,7 @@ std::string list_json(std::span<const ListedPolicy> policies) {
   for (const ListedPolicy& policy : policies) {
     const Sums sums = sums_of(policy);
     json.begin_object().member("name", policy.name).member("state", policy.state).member("mode", policy.mode);
+    json.member("asked_mode", policy.asked_mode);
     json.member("source", policy.source).member("origin", policy.origin).member("error", policy.error);
     json.member("posts", sums.posts).member("kernel_memory_bytes", sums.memory);
     json.key("not_found").begin_array();

@@ -24,8 +24,9 @@ struct ListedHook {
 
 struct ListedPolicy {
   std::string name, state, mode, source;
-  std::string origin;  ///< option, directory, client
-  std::string error;   ///< why it is not in force, or why its file's newer content is not; empty: nothing is wrong
+  std::string asked_mode;  ///< what it would be if this version could enforce
+  std::string origin;      ///< option, directory, client
+  std::string error;       ///< why it is not in force, or why its file's newer content is not; empty: nothing is wrong
   std::vector<policy::HookStatus> missing;  ///< entries of which the kernel lacks functions
   std::vector<ListedHook> hooks;
 };

@@ -56,12 +56,16 @@ TEST_CASE("a selector is said in words: what is looked at, how it is compared, w
       - action: Sigkill
     - matchActions:
       - action: NoPost
+    - matchActions:
+      - action: Post
+        rateLimit: "5m"
+        rateLimitScope: process
 )")) ==
       Words{
           "posts when the binary is not '/usr/bin/cat' and the path of argument 0 starts with one of '/etc/', '/root/'",
           "posts (and asks for Sigkill, which is not carried out yet) when the pid is one of 0, 1 and the path of "
           "argument 0 does not end with '.so'",
-          "does not post every call"});
+          "does not post every call", "posts (at most once in 300 s for the same process and arguments) every call"});
 }
 
 TEST_CASE("numbers, ports and addresses are written as people do") {

@@ -290,6 +290,15 @@ TEST_CASE("a client adds, disables, enables and deletes") {
   CHECK(watched.ask({}).error().code == ErrorCode::kUsage);
 }
 
+TEST_CASE("the ring is read between the hooks of a policy") {
+  Watched watched;
+  watched.begin();
+  size_t looks = 0;
+  watched.fake.on_consume = [&](size_t) { ++looks; };
+  REQUIRE(watched.add(policy_text("c", {"f1", "f2", "f3"})).ok());
+  CHECK(looks == 3);
+}
+
 TEST_CASE("a client does not replace what is in force, whoever brought it") {
   Watched watched;
   watched.put("a.yaml", policy_text("a", {"f1"}));
@@ -356,12 +365,18 @@ TEST_CASE("enforcement is never silently monitored") {
   CHECK(added->find("asks for enforcement, which this version does not have") != std::string::npos);
   CHECK(watched.logged.str().find("asks for enforcement") != std::string::npos);
   CHECK(watched.listed("kill").mode == "monitor");
+  CHECK(watched.listed("kill").asked_mode == "enforce");
+  CHECK(watched.ask({"list", "text"})->find("asks for mode enforce, which this version") != std::string::npos);
+  const auto told = watched.told(event::kFramePolicy);
+  REQUIRE(told.size() == 1);
+  CHECK(fact(told[0], "asked_mode") == "enforce");
   const auto enforced = watched.ask({"set-mode", "kill", "enforce"});
   REQUIRE_FALSE(enforced.ok());
   CHECK(enforced.error().code == ErrorCode::kConfig);
   CHECK(enforced.error().message.find("stays in mode monitor") != std::string::npos);
   CHECK(watched.listed("kill").mode == "monitor");
   CHECK(watched.ask({"set-mode", "kill", "monitor"}).ok());
+  CHECK(watched.listed("kill").asked_mode == "monitor");
   CHECK_FALSE(watched.ask({"set-mode", "kill", "monitor_only"}).ok());
   CHECK(watched.ask({"set-mode", "kill", "other"}).error().code == ErrorCode::kUsage);
 
@@ -438,7 +453,7 @@ TEST_CASE("the list has the same facts for people and for scripts") {
   REQUIRE(json.ok());
   for (
       const char* part :
-      {R"({"policies":[{"name":"p","state":"enabled","mode":"monitor_only","source":"/x/\"p\".yaml","origin":"client","error":"")",
+      {R"({"policies":[{"name":"p","state":"enabled","mode":"monitor_only","asked_mode":"monitor_only","source":"/x/\"p\".yaml","origin":"client","error":"")",
        R"("posts":11,"kernel_memory_bytes":1000)",
        R"("name":"kprobe/f1","attachment":"lsm","target":"f1","instructions":7)", R"("runs":4,"run_nanoseconds":40)",
        R"("selectors":[{"matched":12,"posts":11}])",

@@ -99,7 +99,7 @@ TEST_CASE("the agent's own frames have their fields where recordings have them")
   check_places({INDEX(kFrameStart, 0x100), INDEX(kFrameReady, 0x101), INDEX(kFrameClock, 0x102),
                 INDEX(kFrameTick, 0x103), INDEX(kFrameCounters, 0x104), INDEX(kFrameUsers, 0x105),
                 INDEX(kFrameScanBegin, 0x106), INDEX(kFrameScanEnd, 0x107), INDEX(kFrameStop, 0x108),
-                INDEX(kFrameHook, 0x109), INDEX(kFramePolicy, 0x10A)});
+                INDEX(kFrameHook, 0x109), INDEX(kFramePolicy, 0x10A), INDEX(kFrameHookLoss, 0x10B)});
   check_places({AT(ClockFrame, hdr, 0), AT(ClockFrame, wall_offset_ns, 40), SIZE(ClockFrame, 48)});
   check_places({AT(CountersFrame, hdr, 0), AT(CountersFrame, counters, 40), SIZE(CountersFrame, 104)});
   check_places({AT(TextFrame, hdr, 0), AT(TextFrame, length, 40), AT(TextFrame, pad0, 44), SIZE(TextFrame, 48)});

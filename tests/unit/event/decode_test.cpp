@@ -185,7 +185,7 @@ TEST_CASE("lengths that add up to little in 32 bits are refused") {
 TEST_CASE("a kind that nobody knows is refused") {
   for (unsigned kind = 0; kind <= UINT16_MAX; ++kind) {
     const bool known =
-        (kind >= REDAN_KIND_EXEC && kind <= REDAN_KIND_HOOK) || (kind >= kFrameStart && kind <= kFramePolicy);
+        (kind >= REDAN_KIND_EXEC && kind <= REDAN_KIND_HOOK) || (kind >= kFrameStart && kind <= kFrameHookLoss);
     if (known) continue;
     redan_record record{};
     record.kind = static_cast<uint16_t>(kind);
