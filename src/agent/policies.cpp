@@ -15,6 +15,7 @@
 
 #include <fmt/format.h>
 
+#include "agent/attach_hooks.h"
 #include "event/hook_facts.h"
 
 namespace redan::agent {
@@ -120,7 +121,7 @@ Result<void> Policies::add(std::string_view text, const std::string& source, con
                                "one first or give this one another name",
                                source, loaded->name, other->source)};
     } else {
-      done = attach(*loaded, feed);
+      done = attach(*loaded, before == policies_.end() ? nullptr : before->get(), feed);
     }
   }
   if (!done) {
@@ -149,8 +150,9 @@ Result<policy::Policy> Policies::compile(std::string_view text, const std::strin
   return policy::compile(*parsed.document, *facts_, {.first_id = last_hook_ + 1, .file = source});
 }
 
-/// All or nothing: every hook is loaded before the first is attached.
-Result<void> Policies::attach(Loaded& loaded, const Feed& feed) {
+/// All or nothing: every hook is loaded before the first is attached. `before` is what it replaces, if anything: in force until
+/// this returns, and after it if it fails.
+Result<void> Policies::attach(Loaded& loaded, const Loaded* before, const Feed& feed) {
   std::vector<std::unique_ptr<kernel::Hook>> hooks;
   for (event::HookPlan& plan : loaded.policy.hooks) {
     auto info = std::make_shared<event::HookInfo>(*plan.info);
@@ -160,7 +162,11 @@ Result<void> Policies::attach(Loaded& loaded, const Feed& feed) {
     hooks.push_back(std::move(hook));
     feed(event::text_frame(event::kFrameHook, parts_.now(), event::facts_text(event::hook_facts(*info))));
   }
-  for (const auto& hook : hooks) REDAN_TRY(hook->attach());
+  const std::vector<event::HookPlan> no_plans;
+  const std::vector<std::unique_ptr<kernel::Hook>> no_hooks;
+  REDAN_TRY(attach_hooks({loaded.policy.hooks, hooks}, before == nullptr
+                                                           ? HooksOfPolicy{no_plans, no_hooks}
+                                                           : HooksOfPolicy{before->policy.hooks, before->hooks}));
   loaded.hooks = std::move(hooks);
   const bool partial = std::ranges::any_of(loaded.policy.statuses, [](const policy::HookStatus& status) {
     return status.state != policy::HookState::kLoaded;
@@ -187,7 +193,7 @@ Result<void> Policies::set_enabled(std::string_view name, bool enabled, const Fe
     return Error{ErrorCode::kConfig, fmt::format("the policy '{}' is {}", name, loaded->state)};
   }
   if (enabled) {
-    if (const Result<void> done = attach(*loaded, feed); !done) {
+    if (const Result<void> done = attach(*loaded, nullptr, feed); !done) {
       loaded->state = kLoadError;
       loaded->error = done.error().message;
       tell(*loaded, feed);

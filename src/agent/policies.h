@@ -77,7 +77,7 @@ class Policies final : public LoopPart {
 
   void add_file(const std::string& path, const Feed& feed);
   Result<policy::Policy> compile(std::string_view text, const std::string& source);
-  Result<void> attach(Loaded& loaded, const Feed& feed);
+  Result<void> attach(Loaded& loaded, const Loaded* before, const Feed& feed);
   Loaded* find(std::string_view name);
   void tell(const Loaded& loaded, const Feed& feed) const;
 
