@@ -261,3 +261,23 @@ TEST_CASE("runs are counted without the kernel's statistics") {
   CHECK(first.nanoseconds > first.count * 10);
   CHECK(first.missed == 0);
 }
+
+TEST_CASE("runs that the kernel skipped are told by every hook of the place") {
+  if (without_fentry()) return;
+  Stage stage;
+  // Who posts calls this; the hooks on it post, too, and cannot be called again meanwhile.
+  const Place inner{"", HookSection::kFentries, "bpf_ringbuf_submit_dynptr"};
+  const auto one = must(stage.loader().load(plan_of(inner, 1)));
+  const auto two = must(stage.loader().load(plan_of(inner, 2)));
+  const auto outer = must(stage.loader().load(plan_of(kPlaces[1], 3)));
+  must(one->attach());
+  must(two->attach());
+  must(outer->attach());
+  call();
+  outer->detach();
+  CHECK(counts(stage) == std::map<uint32_t, int>{{1, 1}, {2, 1}, {3, 1}});
+  CHECK(must(one->runs()).missed == 2);
+  CHECK(must(two->runs()).missed == 2);
+  one->detach();
+  CHECK(must(one->runs()).missed == 2);
+}
