@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "agent/attach_hooks.h"
 #include "agent/policy_file.h"
 #include "event/hook_facts.h"
 
@@ -142,7 +143,7 @@ Result<void> Policies::check_name(Loaded& loaded, const Loaded* before) const {
 
 /// All or nothing: every hook is loaded before the first is attached. `before` is what it replaces, if anything: in force until
 /// this returns, and after it if it fails.
-Result<void> Policies::attach(Loaded& loaded, const Loaded* /*before*/, const Feed& feed) {
+Result<void> Policies::attach(Loaded& loaded, const Loaded* before, const Feed& feed) {
   std::vector<std::unique_ptr<kernel::Hook>> hooks;
   for (event::HookPlan& plan : loaded.policy.hooks) {
     auto info = std::make_shared<event::HookInfo>(*plan.info);
@@ -154,7 +155,11 @@ Result<void> Policies::attach(Loaded& loaded, const Loaded* /*before*/, const Fe
     (void)parts_.kernel.consume(feed, kBatch);
     feed(event::text_frame(event::kFrameHook, parts_.now(), event::facts_text(event::hook_facts(*info))));
   }
-  for (const auto& hook : hooks) REDAN_TRY(hook->attach());
+  const std::vector<event::HookPlan> no_plans;
+  const std::vector<std::unique_ptr<kernel::Hook>> no_hooks;
+  REDAN_TRY(attach_hooks({loaded.policy.hooks, hooks}, before == nullptr
+                                                           ? HooksOfPolicy{no_plans, no_hooks}
+                                                           : HooksOfPolicy{before->policy.hooks, before->hooks}));
   loaded.hooks = std::move(hooks);
   loaded.losses.assign(loaded.hooks.size(), {});
   const bool partial = std::ranges::any_of(loaded.policy.statuses, [](const policy::HookStatus& status) {

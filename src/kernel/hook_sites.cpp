@@ -226,12 +226,13 @@ Result<void> HookSites::add(ChainedHook& hook, const HookTarget& target) {
 Result<void> HookSites::replace(ChainedHook& old, ChainedHook& hook) {
   HookChain& chain = *old.chain;
   const auto at = std::find(chain.hooks.begin(), chain.hooks.end(), &old);
-  if (at + 1 != chain.hooks.end()) REDAN_TRY(point(hook.next, (*(at + 1))->program));
+  const bool has_successor = at + 1 != chain.hooks.end();
+  if (has_successor) REDAN_TRY(point(hook.next, (*(at + 1))->program));
   REDAN_TRY(point(at == chain.hooks.begin() ? chain.first.get() : (*(at - 1))->next, hook.program));
   *at = &hook;
   hook.chain = &chain;
   old.chain = nullptr;
-  state_->forget_successor(old);
+  if (has_successor) state_->forget_successor(old);
   return {};
 }
 
@@ -244,14 +245,15 @@ void HookSites::remove(ChainedHook& hook) {
   }
   const auto at = std::find(chain->hooks.begin(), chain->hooks.end(), &hook);
   const int before = at == chain->hooks.begin() ? chain->first.get() : (*(at - 1))->next;
+  const bool has_successor = at + 1 != chain->hooks.end();
   // Neither fails: both maps are as wide as one entry, and the program has been in such a map.
-  if (at + 1 != chain->hooks.end()) {
+  if (has_successor) {
     (void)point(before, (*(at + 1))->program);
   } else {
     (void)::bpf_map_delete_elem(before, &kOnly);
   }
   chain->hooks.erase(at);
-  state_->forget_successor(hook);
+  if (has_successor) state_->forget_successor(hook);
 }
 
 uint64_t HookSites::missed(const HookChain& chain) {

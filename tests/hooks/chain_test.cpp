@@ -7,9 +7,10 @@
 #include <map>
 #include <thread>
 
-#include <fmt/format.h>
+#include <bpf/bpf.h>
 
 #include "hooks/stage.h"
+#include "kernel/symbols.h"
 
 using namespace redan;
 using namespace redan::test;
@@ -49,7 +50,6 @@ event::HookPlan plan_of(const Place& place, uint32_t id) {
   return built;
 }
 
-/// A function that is given all six arguments, so that the entry alone tells hooks apart by program.
 void call(int times = 1) {
   for (int i = 0; i < times; ++i) ::syscall(SYS_prctl, kOption, 0, 0, 0, 0);
 }
@@ -67,7 +67,7 @@ std::map<uint32_t, int> counts(Stage& stage) {
   return found;
 }
 
-/// How many of the hooks' records one call makes; of a raw tracepoint other calls are seen, too.
+/// A raw tracepoint sees other system calls, too.
 bool sees_only_calls(const Place& place) { return place.section != HookSection::kRawTracepoints; }
 
 }  // namespace
@@ -147,7 +147,6 @@ TEST_CASE("a hook that takes another's place misses nothing and doubles nothing"
       hooks.push_back(must(stage.loader().load(plan_of(place, i))));
       must(hooks.back()->attach());
     }
-    // One after the other, so that none is called but when this test calls it.
     std::array<std::unique_ptr<kernel::LoadedHook>, 6> after;
     for (uint32_t i = 0; i < after.size(); ++i) after[i] = must(stage.loader().load(plan_of(place, 100 + i)));
     std::map<uint32_t, int> found;
@@ -211,6 +210,39 @@ TEST_CASE("a hook that the kernel does not attach leaves nothing") {
   CHECK(counts(stage) == std::map<uint32_t, int>{{2, 1}});
 }
 
+TEST_CASE("where the kernel takes no more programs, the next way is gone") {
+  if (without_fentry()) return;
+  const auto symbols = must(kernel::KernelSymbols::load());
+  const auto function = must(symbols.attach_type("__x64_sys_prctl"));
+  bpf_prog_load_opts options{};
+  options.sz = sizeof(options);
+  options.expected_attach_type = BPF_TRACE_FENTRY;
+  options.attach_btf_id = function.id;
+  bpf_insn nothing[2]{};
+  nothing[0].code = BPF_ALU64 | BPF_MOV | BPF_K;
+  nothing[1].code = BPF_JMP | BPF_EXIT;
+  std::vector<Fd> others;
+  while (true) {
+    Fd program(::bpf_prog_load(BPF_PROG_TYPE_TRACING, "other", "GPL", nothing, 2, &options));
+    REQUIRE(program);
+    Fd link(::bpf_link_create(program.get(), 0, BPF_TRACE_FENTRY, nullptr));
+    if (!link) break;
+    others.push_back(std::move(link));
+  }
+  CHECK(errno == E2BIG);
+  Stage stage;
+  Plan plan(HookSection::kKprobes, "__x64_sys_prctl");
+  plan.arg(0, REDAN_ARG_NUMBER, 0, REDAN_ARG_SIGNED, 4).source(0, REDAN_SOURCE_SYSCALL).selector().only_me();
+  const auto hook = stage.load(plan);
+  CHECK(hook->facts().attachment == kernel::HookAttachment::kFentry);
+  must(hook->attach());
+  CHECK(hook->facts().attachment == kernel::HookAttachment::kKprobe);
+  call();
+  const auto sent = stage.records();
+  REQUIRE(sent.size() == 1);
+  CHECK(sent[0].args.at(0).number() == kOption);
+}
+
 TEST_CASE("runs are counted without the kernel's statistics") {
   Stage stage;
   const auto one = must(stage.loader().load(plan_of(kPlaces[1], 1)));
@@ -228,4 +260,24 @@ TEST_CASE("runs are counted without the kernel's statistics") {
   CHECK(second.count < 100);
   CHECK(first.nanoseconds > first.count * 10);
   CHECK(first.missed == 0);
+}
+
+TEST_CASE("runs that the kernel skipped are told by every hook of the place") {
+  if (without_fentry()) return;
+  Stage stage;
+  // Who posts calls this; the hooks on it post, too, and cannot be called again meanwhile.
+  const Place inner{"", HookSection::kFentries, "bpf_ringbuf_submit_dynptr"};
+  const auto one = must(stage.loader().load(plan_of(inner, 1)));
+  const auto two = must(stage.loader().load(plan_of(inner, 2)));
+  const auto outer = must(stage.loader().load(plan_of(kPlaces[1], 3)));
+  must(one->attach());
+  must(two->attach());
+  must(outer->attach());
+  call();
+  outer->detach();
+  CHECK(counts(stage) == std::map<uint32_t, int>{{1, 1}, {2, 1}, {3, 1}});
+  CHECK(must(one->runs()).missed == 2);
+  CHECK(must(two->runs()).missed == 2);
+  one->detach();
+  CHECK(must(one->runs()).missed == 2);
 }
