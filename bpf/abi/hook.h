@@ -262,21 +262,36 @@ struct redan_path_prefix {
 	__u8 pad0[5];
 	struct {
 		__u8 len;
-		__u8 at; /* in words, each component filled up with NULs */
+		__u8 at;    /* in words, each component filled up with NULs */
+		__u8 spare; /* bits of the first word that are not the component's */
+		__u8 pad0;
 	} components[REDAN_PREFIX_COMPONENTS];
 	__u64 words[REDAN_PREFIX_WORDS];
 };
-REDAN_PIN_SIZE(struct redan_path_prefix, 8 + 32 + 8 * REDAN_PREFIX_WORDS);
+REDAN_PIN_SIZE(struct redan_path_prefix, 8 + 4 * REDAN_PREFIX_COMPONENTS + 8 * REDAN_PREFIX_WORDS);
+
+/* The last component of a text: its length and its first bytes. */
+struct redan_leaf {
+	__u64 word;
+	__u32 len;
+	__u32 spare; /* as above */
+};
+
+/* The binary is none of at most four texts: mostly its name says so. */
+#define REDAN_LEAVES 4
 
 struct redan_hook_shortcuts {
 	__u8 guarded; /* sys_enter: whoever calls none of `guard` matches no selector */
 	__u8 numbers; /* some selector has number shortcuts */
 	__u8 reads;   /* some selector has read shortcuts */
 	__u8 slots;   /* bit: the slot's number is needed for them */
-	__u8 pad0[4];
+	__u8 binaries; /* some selector has leaves of binaries */
+	__u8 pad0[3];
 	struct redan_shortcut number[REDAN_HOOK_SELECTORS][REDAN_HOOK_SHORTCUTS]; /* in a register: first of all */
 	struct redan_shortcut read[REDAN_HOOK_SELECTORS][REDAN_HOOK_SHORTCUTS];   /* after the process's filters */
-	__u64 pad1;
+	__u8 leaf_count[REDAN_HOOK_SELECTORS]; /* 0: the selector does not ask, or not what a leaf decides */
+	__u8 pad1[3];
+	struct redan_leaf leaves[REDAN_HOOK_SELECTORS][REDAN_LEAVES];
 	__u64 guard[REDAN_BITSET_NUMBERS / 64];
 	struct redan_bitset bitsets[REDAN_HOOK_BITSETS];
 	struct redan_path_prefix prefixes[REDAN_PATH_PREFIXES];

@@ -75,6 +75,9 @@ extern void *bpf_rdonly_cast(void *address, u32 type) __ksym __weak;
 #define HAS_TYPED_READS bpf_core_type_exists(struct bpf_iter_num)
 #define TYPED(type, address) ((const type *)bpf_rdonly_cast((void *)(address), bpf_core_type_id_kernel(type)))
 
+/* A word of the kernel's memory; include/vdso/time64.h: any struct that begins with a word does. */
+#define WORD_AT(address) ((u64)TYPED(struct timespec64, (address))->tv_sec)
+
 /* Where iov_iter has its vector (6.1: iov, 6.12: __iov). */
 static __always_inline u32 iov_iter__vector_offset(void)
 {

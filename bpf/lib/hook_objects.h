@@ -14,8 +14,8 @@ static __noinline u32 file__read(struct hook_slot *slot, struct hook_text *text,
 	u16 mode;
 
 	hook_path__start_text(text);
-	if (file__read_path(file, &place) || READ_FIELD(&inode, struct file, file, f_inode) ||
-	    READ_FIELD(&mode, struct inode, inode, i_mode))
+	if (file__read_path(file, &place) || READ_WORD(&inode, struct file, file, f_inode) ||
+	    READ_TYPED(&mode, struct inode, inode, i_mode))
 		return REDAN_ARG_UNREADABLE;
 	slot->aux = mode;
 	slot->fields[REDAN_FIELD_FILE_TYPE] = mode >> S_IFMT_SHIFT;

@@ -48,7 +48,7 @@ static long hook_path__step(u64 index, void *ctx)
 {
 	struct hook_path *p = ctx;
 
-	return path__step(&p->walk) || hook_path__prepend(p);
+	return path__step(&p->walk, true) || hook_path__prepend(p);
 }
 
 /* Within one file system: a dentry alone does not say where that is mounted. */
@@ -57,8 +57,7 @@ static long hook_path__step_dentry(u64 index, void *ctx)
 	struct hook_path *p = ctx;
 	struct dentry_step d;
 
-	if (bpf_probe_read_kernel(&d, sizeof(d),
-				  (void *)p->walk.dentry + bpf_core_field_offset(struct dentry, d_parent)))
+	if (!path__read_words(&d, p->walk.dentry + bpf_core_field_offset(struct dentry, d_parent), true))
 		return 1;
 	if (d.parent == p->walk.dentry) {
 		p->walk.end = PATH_COMPLETE;
@@ -83,8 +82,8 @@ static __always_inline bool dentry__is_deleted(u64 dentry)
 {
 	u64 pprev, parent;
 
-	return !READ_FIELD(&pprev, struct dentry, dentry, d_hash.pprev) && !pprev &&
-	       !READ_FIELD(&parent, struct dentry, dentry, d_parent) && parent != dentry;
+	return !READ_WORD(&pprev, struct dentry, dentry, d_hash.pprev) && !pprev &&
+	       !READ_WORD(&parent, struct dentry, dentry, d_parent) && parent != dentry;
 }
 
 static __always_inline u32 hook_path__mark_deleted(struct hook_text *text, u64 dentry)
@@ -114,7 +113,8 @@ static __always_inline u32 hook_path__flags(struct hook_text *text, u32 end)
 
 static __always_inline long file__read_path(u64 file, struct path_place *to)
 {
-	return kernel__read(to, sizeof(*to), (const void *)(file + bpf_core_field_offset(struct file, f_path)));
+	return READ_WORD(&to->vfsmount, struct file, file, f_path.mnt) ||
+	       READ_WORD(&to->dentry, struct file, file, f_path.dentry);
 }
 
 /* Global functions: see path.h. They return flags of the slot. */
@@ -129,7 +129,7 @@ __weak __noinline int hook_path__read(struct hook_text *text, u64 vfsmount, u64 
 	if (!text)
 		return REDAN_ARG_UNREADABLE;
 	hook_path__start_text(text);
-	if (!settings.kernel_reads || !fs || !path__start(fs, &place, &p.walk)) /* no fs: the task is ending */
+	if (!settings.kernel_reads || !fs || !path__start(fs, &place, &p.walk, true)) /* no fs: the task is ending */
 		return REDAN_ARG_UNREADABLE;
 	flags = hook_path__mark_deleted(text, dentry);
 	p.text = text;

@@ -12,9 +12,6 @@
 #define TRAIL_MAX 32 /* a power of two */
 #define WORDS_OF_NAME 32 /* NAME_MAX, 255 bytes */
 
-/* include/vdso/time64.h: any struct of words does, to read a name by. */
-#define WORD_AT(address) (TYPED(struct timespec64, (address))->tv_sec)
-
 enum prefix_answer {
 	PREFIX_DIFFERS,
 	PREFIX_BEGINS,
@@ -68,10 +65,10 @@ static __always_inline u32 trail__follow(struct path_trail *trail, u64 vfsmount,
 	return TRAIL_MAX + 1;
 }
 
-/* Whether the first `len` bytes of a name are those of the component. */
-static __always_inline bool prefix__is_name(hook_prefix *prefix, u32 at, u64 name, u32 len)
+/* Whether a name goes on as the component does, behind the first word. */
+static __noinline bool prefix__goes_on(hook_prefix *prefix, u32 at, u64 name, u32 len)
 {
-	for (u32 i = 0; i < WORDS_OF_NAME; i++) {
+	for (u32 i = 1; i < WORDS_OF_NAME; i++) {
 		u64 differing;
 
 		if (8 * i >= len)
@@ -85,29 +82,56 @@ static __always_inline bool prefix__is_name(hook_prefix *prefix, u32 at, u64 nam
 	return true;
 }
 
+/* Component i against the path's, which has one: PREFIX_BEGINS if they are the same, or the name begins as an open one does. */
+static __always_inline u32 prefix__compare_at(hook_prefix *prefix, const struct path_trail *trail, u32 count, u32 i,
+					      bool is_open)
+{
+	const struct dentry *dentry = TYPED(struct dentry, trail->dentries[(count - 1 - i) & (TRAIL_MAX - 1)]);
+	u32 len = prefix->components[i].len, name_len = dentry->d_name.len;
+	u64 name;
+
+	if (name_len != len) {
+		if (!is_open)
+			return PREFIX_DIFFERS;
+		if (name_len < len)
+			return prefix->spaced ? PREFIX_UNSURE : PREFIX_DIFFERS;
+	}
+	if (!len) /* "/": any name begins so */
+		return PREFIX_BEGINS;
+	name = (u64)dentry->d_name.name;
+	if ((WORD_AT(name) ^ prefix->words[prefix->components[i].at]) << prefix->components[i].spare)
+		return PREFIX_DIFFERS;
+	if (len > 8 && !prefix__goes_on(prefix, prefix->components[i].at, name, len))
+		return PREFIX_DIFFERS;
+	return PREFIX_BEGINS;
+}
+
+#define COMPARE_COMPONENT(i)                                                             \
+	if ((i) == last)                                                                 \
+		return answer;                                                           \
+	if (prefix__compare_at(prefix, trail, count, (i), false) == PREFIX_DIFFERS)      \
+		return PREFIX_DIFFERS;
+#define COMPARE_FOUR(i) \
+	COMPARE_COMPONENT(i) COMPARE_COMPONENT((i) + 1) COMPARE_COMPONENT((i) + 2) COMPARE_COMPONENT((i) + 3)
+
+/* The last component first, because prefixes of one policy are often of one folder; then from the root downwards. */
 static __noinline u32 prefix__compare(hook_prefix *prefix, const struct path_trail *trail, u32 count)
 {
-	for (u32 i = 0; i < REDAN_PREFIX_COMPONENTS; i++) {
-		const struct dentry *dentry;
-		bool is_last = i + 1 == prefix->count;
-		u32 len = prefix->components[i].len, name_len;
+	u32 last = prefix->count - 1, answer;
+	bool is_open = prefix->open;
 
-		if (i >= count) /* it goes on where the path has ended */
-			return PREFIX_DIFFERS;
-		dentry = TYPED(struct dentry, trail->dentries[(count - 1 - i) & (TRAIL_MAX - 1)]);
-		name_len = dentry->d_name.len;
-		if (is_last && prefix->open) {
-			if (name_len < len)
-				return prefix->spaced ? PREFIX_UNSURE : PREFIX_DIFFERS;
-		} else if (name_len != len) {
-			return PREFIX_DIFFERS;
-		}
-		if (!prefix__is_name(prefix, prefix->components[i].at, (u64)dentry->d_name.name, len))
-			return PREFIX_DIFFERS;
-		if (is_last) /* behind a closed one there is a slash if something follows */
-			return prefix->open || i + 1 < count ? PREFIX_BEGINS : PREFIX_DIFFERS;
-	}
-	return PREFIX_UNSURE;
+	/* Behind a closed component there is a slash, if something follows. */
+	if (count < prefix->count + !is_open)
+		return PREFIX_DIFFERS;
+	answer = prefix__compare_at(prefix, trail, count, last, is_open);
+	if (answer == PREFIX_DIFFERS)
+		return PREFIX_DIFFERS;
+	_Static_assert(REDAN_PREFIX_COMPONENTS == 16, "as written out below");
+	COMPARE_FOUR(0)
+	COMPARE_FOUR(4)
+	COMPARE_FOUR(8)
+	COMPARE_FOUR(12)
+	return answer;
 }
 
 /* Whether the path begins with one of `count` prefixes from `first` on. */

@@ -6,6 +6,7 @@
 #include "lib/hook_changes.h"
 #include "lib/hook_filter.h"
 #include "lib/hook_path.h"
+#include "lib/hook_prefix.h"
 #include "lib/identity.h"
 
 #define LINEAGE_LEVELS 16
@@ -194,37 +195,109 @@ static __noinline bool process__matches(hook_filter *f)
 	return number__matches(f, process__number(f->field));
 }
 
-#define PROCESS_FILTER(k, i)                                            \
-	if (plan.selectors[k].process[i].op == REDAN_OP_NONE)           \
-		return true;                                            \
-	if (plan.selectors[k].process[i].field == REDAN_FIELD_BINARY) { \
-		if (!(binaries & BINARY_BIT(k, i)))                     \
-			return false;                                   \
-	} else if (!process__matches(&plan.selectors[k].process[i])) {  \
-		return false;                                           \
-	}
+#define IS_BINARY(k, i) (plan.selectors[k].process[i].field == REDAN_FIELD_BINARY)
+#define PROCESS_FILTER(k, i)                                                                    \
+	if (plan.selectors[k].process[i].op == REDAN_OP_NONE)                                   \
+		return true;                                                                    \
+	if (!IS_BINARY(k, i) && !process__matches(&plan.selectors[k].process[i]))               \
+		return false;
+#define BINARY_FILTER(k, i)                                                                     \
+	if (plan.selectors[k].process[i].op == REDAN_OP_NONE)                                   \
+		return true;                                                                    \
+	if (IS_BINARY(k, i) && !(binaries & BINARY_BIT(k, i)))                                  \
+		return false;
 
-#define SELECTOR_PROCESS(k)                                                     \
-	static __always_inline bool selector__process_matches_##k(u64 binaries) \
-	{                                                                       \
-		FOR_EACH_OF_TWELVE(PROCESS_FILTER, k)                           \
-		return true;                                                    \
+/* The binary's name, of which most selectors can tell that it is another one. */
+struct binary_leaf {
+	u64 word;
+	u32 len;
+};
+
+static __always_inline struct binary_leaf binary__leaf(void)
+{
+	const struct task_struct *task = bpf_get_current_task_btf();
+	const struct mm_struct *mm = task->mm;
+	struct binary_leaf leaf = {};
+	const struct dentry *dentry;
+	u64 name;
+
+	if (!mm) /* a kernel thread */
+		return leaf;
+	dentry = mm->exe_file->f_path.dentry;
+	leaf.len = dentry->d_name.len;
+	name = (u64)dentry->d_name.name;
+	if (HAS_TYPED_READS)
+		leaf.word = WORD_AT(name);
+	else
+		kernel__read(&leaf.word, sizeof(leaf.word), (void *)name);
+	return leaf;
+}
+
+#define LEAF_IS(k, i)                                                                            \
+	(shortcuts.leaf_count[k] > (i) && leaf.len == shortcuts.leaves[k][i].len &&              \
+	 !((leaf.word ^ shortcuts.leaves[k][i].word) << shortcuts.leaves[k][i].spare))
+
+#define SELECTOR_PROCESS(k)                                                                      \
+	static __always_inline bool selector__process_matches_##k(void)                          \
+	{                                                                                        \
+		FOR_EACH_OF_TWELVE(PROCESS_FILTER, k)                                            \
+		return true;                                                                     \
+	}                                                                                        \
+	static __always_inline bool selector__binary_matches_##k(u64 binaries)                   \
+	{                                                                                        \
+		FOR_EACH_OF_TWELVE(BINARY_FILTER, k)                                             \
+		return true;                                                                     \
+	}                                                                                        \
+	static __always_inline bool selector__leaf_refutes_##k(struct binary_leaf leaf)          \
+	{                                                                                        \
+		return shortcuts.leaf_count[k] && !LEAF_IS(k, 0) && !LEAF_IS(k, 1) &&            \
+		       !LEAF_IS(k, 2) && !LEAF_IS(k, 3);                                         \
 	}
 FOR_EACH_SELECTOR(SELECTOR_PROCESS)
 
 /* Selectors are used from the first on. */
-#define PASS_SELECTOR(k)                                                        \
+#define PASS_SELECTOR(k, is_refuted)                                            \
 	if (!plan.selectors[k].used)                                            \
 		return passed & ((1u << (k)) - 1);                              \
-	if ((passed & (1u << (k))) && !selector__process_matches_##k(binaries)) \
+	if ((passed & (1u << (k))) && (is_refuted))                             \
 		passed &= ~(1u << (k));
+#define PASS_NUMBERS(k) PASS_SELECTOR(k, !selector__process_matches_##k())
+#define PASS_LEAF(k) PASS_SELECTOR(k, selector__leaf_refutes_##k(leaf))
+#define PASS_BINARY(k) PASS_SELECTOR(k, !selector__binary_matches_##k(binaries))
+
+static __always_inline u32 selectors__pass_process_numbers(u32 passed)
+{
+	FOR_EACH_SELECTOR(PASS_NUMBERS)
+	return passed;
+}
+
+static __always_inline u32 selectors__pass_leaf(u32 passed)
+{
+	struct binary_leaf leaf = binary__leaf();
+
+	FOR_EACH_SELECTOR(PASS_LEAF)
+	return passed;
+}
+
+static __always_inline u32 selectors__pass_binary(u32 passed)
+{
+	u64 binaries = binary__matches();
+
+	FOR_EACH_SELECTOR(PASS_BINARY)
+	return passed;
+}
+
+#define HAS_PROCESS_NUMBERS (plan.fields & ~(1u << REDAN_FIELD_BINARY))
 
 /* Those of the selectors `passed` whose process filters match. Global: the result is just a number to what follows. */
 __weak __noinline int selectors__pass_process(u32 passed)
 {
-	u64 binaries = USES_BINARY ? binary__matches() : 0;
-
-	FOR_EACH_SELECTOR(PASS_SELECTOR)
+	if (HAS_PROCESS_NUMBERS)
+		passed = selectors__pass_process_numbers(passed);
+	if (passed && shortcuts.binaries)
+		passed = selectors__pass_leaf(passed);
+	if (passed && USES_BINARY)
+		passed = selectors__pass_binary(passed);
 	return passed;
 }
 

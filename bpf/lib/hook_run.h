@@ -85,11 +85,12 @@ static __noinline int hook__decide(struct hook_scratch *s, u32 passed)
 		s->slots[i].raw = take(ctx, i);
 #define HOOK_RUN(ctx, take)                                                             \
 	({                                                                              \
-		struct hook_early early = {};                                           \
 		struct hook_scratch *s = NULL;                                          \
 		u32 passed = ALL_SELECTORS, slots;                                      \
                                                                                         \
 		if (!shortcuts.guarded || !guard__refutes(CTX_LOAD(ctx, GUARD_NUMBER))) { \
+			struct hook_early early = {};                                   \
+                                                                                        \
 			slots = shortcuts.slots;                                        \
 			if (slots) {                                                    \
 				HOOK_TAKE_EARLY(take, 0)                                \
@@ -100,7 +101,7 @@ static __noinline int hook__decide(struct hook_scratch *s, u32 passed)
 			}                                                               \
 			if (shortcuts.numbers)                                          \
 				passed = selectors__pass_numbers(&early);               \
-			if (passed && plan.selectors[0].used)                           \
+			if (passed && plan.fields)                                      \
 				passed = selectors__pass_process(passed);               \
 			if (passed && shortcuts.reads)                                  \
 				passed = selectors__pass_reads(&early, passed);         \

@@ -94,7 +94,7 @@ static __noinline bool sock__address_matches(u64 sock, hook_filter *f)
 			READ_TYPED(&address, struct sock, sock, __sk_common.skc_daddr);
 		found = set__has_address4(f->set, (const u8 *)&address);
 	} else if (family == AF_INET6) {
-		struct in6_addr address = {};
+		u8 address[16] = {};
 
 		if (!(f->options & REDAN_FILTER_V6))
 			return filter__negated(f);
@@ -102,7 +102,7 @@ static __noinline bool sock__address_matches(u64 sock, hook_filter *f)
 			READ_FIELD(&address, struct sock, sock, __sk_common.skc_v6_rcv_saddr);
 		else
 			READ_FIELD(&address, struct sock, sock, __sk_common.skc_v6_daddr);
-		found = set__has_address6(f->set, address.bytes);
+		found = set__has_address6(f->set, address);
 	} else {
 		return false;
 	}

@@ -11,10 +11,6 @@ struct filename {
 	const char *name;
 };
 
-struct timespec64 {
-	s64 tv_sec;
-};
-
 struct kiocb {
 	struct file *ki_filp;
 };

@@ -229,6 +229,10 @@ struct task_struct {
 	struct files_struct *files;
 };
 
+struct timespec64 {
+	s64 tv_sec;
+};
+
 struct seq_file;
 
 struct bpf_iter_meta {

@@ -41,6 +41,20 @@ bool is_in_register(const event::HookPlan& plan, const redan_hook_arg& arg) {
   return is_field ? is_syscall_number(plan, arg) : arg.source == REDAN_SOURCE_PARAMETER;
 }
 
+/// Of a word that begins with the name, the bits that are not the name's.
+unsigned spare_bits(std::string_view name) {
+  return static_cast<unsigned>(64 - 8 * std::clamp<size_t>(name.size(), 1, 8));
+}
+
+/// The last component. Nothing: " (deleted)" behind a name could make it up, or it is no path.
+std::optional<redan_leaf> leaf_of(std::string_view text) {
+  const std::string_view name = text.substr(text.rfind('/') + 1);
+  if (name.empty() || name.find(' ') != std::string_view::npos) return std::nullopt;
+  redan_leaf leaf{.word = 0, .len = static_cast<__u32>(name.size()), .spare = spare_bits(name)};
+  std::memcpy(&leaf.word, name.data(), std::min(name.size(), sizeof(leaf.word)));
+  return leaf;
+}
+
 /// "/usr/lib" by components. Nothing: it is none that paths are compared with one name after the other.
 std::optional<redan_path_prefix> split_prefix(std::string_view text) {
   if (!text.starts_with('/')) return std::nullopt;
@@ -58,8 +72,10 @@ std::optional<redan_path_prefix> split_prefix(std::string_view text) {
     if ((name.empty() && more) || name.size() > kNameMax || prefix.count == REDAN_PREFIX_COMPONENTS ||
         words + needed > REDAN_PREFIX_WORDS)
       return std::nullopt;
-    prefix.components[prefix.count].len = static_cast<__u8>(name.size());
-    prefix.components[prefix.count++].at = static_cast<__u8>(words);
+    auto& component = prefix.components[prefix.count++];
+    component.len = static_cast<__u8>(name.size());
+    component.at = static_cast<__u8>(words);
+    component.spare = static_cast<__u8>(spare_bits(name));
     std::memcpy(&prefix.words[words], name.data(), name.size());
     words += needed;
     prefix.open = more ? 0 : 1;
@@ -78,6 +94,7 @@ class ShortcutMaker {
       // Bitsets cost least, so they come first.
       for (int kind : {REDAN_SHORTCUT_BITS, REDAN_SHORTCUT_NUMBER, REDAN_SHORTCUT_SOCKET, REDAN_SHORTCUT_PREFIX})
         for (size_t i = 0; i < REDAN_HOOK_ARG_FILTERS; ++i) add(k, i, kind);
+      add_leaves(k);
     }
     guard();
     return made_;
@@ -95,6 +112,23 @@ class ShortcutMaker {
     *std::find_if(list, list + REDAN_HOOK_SHORTCUTS, [](const redan_shortcut& s) { return s.kind == 0; }) = shortcut;
     (is_read ? made_.reads : made_.numbers) = 1;
     made_.slots = static_cast<__u8>(made_.slots | 1u << filter.slot);
+  }
+
+  void add_leaves(size_t selector) {
+    const auto& process = plan_.program.selectors[selector].process;
+    const auto filter = std::find_if(std::begin(process), std::end(process), [](const redan_filter& f) {
+      return f.op == REDAN_OP_TEXT && f.field == REDAN_FIELD_BINARY && (f.options & REDAN_FILTER_NEGATE) == 0;
+    });
+    if (filter == std::end(process)) return;
+    size_t count = 0;
+    for (const event::SetText& value : plan_.texts) {
+      if (value.set != filter->set) continue;
+      const auto leaf = leaf_of(value.bytes);
+      if (!leaf || count == REDAN_LEAVES) return;
+      made_.leaves[selector][count++] = *leaf;
+    }
+    made_.leaf_count[selector] = static_cast<__u8>(count);
+    if (count != 0) made_.binaries = 1;
   }
 
   int kind_of(const redan_filter& filter) const {
