@@ -3,15 +3,12 @@
 //
 //   REDAN_HOOK_PROGRAMS=N  programs, 12 unless given; four calls each
 //   REDAN_HOOK_SEED=N      of the first program; the next ones count up. A failure prints its program's own.
-#include <fcntl.h>
-#include <sys/un.h>
-
 #include <array>
 #include <deque>
-#include <filesystem>
 
 #include <bpf/bpf.h>
 
+#include "hooks/kernel_objects.h"
 #include "hooks/observed.h"
 #include "property/generator.h"
 #include "property/trial.h"
@@ -24,107 +21,24 @@ using policy::Observed;
 namespace {
 
 constexpr int kCallsPerProgram = 4;
-constexpr uint64_t kUnreadable = 0x10;
-constexpr uint64_t kNoFd = 100000;
 constexpr size_t kWords = 12;  // of a raw tracepoint's context, MAX_BPF_FUNC_ARGS
 
 // Programs that the two did not agree on once.
 constexpr std::array<uint64_t, 0> kOnceFailed = {};
 
-/// Sockets of which the kernel's address is known, and files with numbers.
-struct Objects {
-  ScratchFolder folder;
-  std::vector<Fd> open;
-  std::vector<Observed> files, sockets;
-};
-
-/// The kernel's address of the socket behind a descriptor: a hook sees it.
-uint64_t kernel_address(Stage& stage, const Fd& socket) {
-  Plan plan(event::HookSection::kLsmHooks, "socket_getsockname");
-  plan.arg(0, REDAN_ARG_SOCKET, 0).selector().only_me();
-  const auto sent = stage.watch(plan, [&] {
-    sockaddr_storage address{};
-    socklen_t size = sizeof(address);
-    ::getsockname(socket.get(), reinterpret_cast<sockaddr*>(&address), &size);
-  });
-  REQUIRE(sent.size() == 1);
-  return sent[0].args[0].as<redan_arg_socket>().cookie;
-}
-
-void add_socket(Objects& objects, Stage& stage, int family, int type, uint16_t port) {
-  Fd socket(::socket(family, type | SOCK_CLOEXEC, 0));
-  REQUIRE(socket);
-  Observed seen;
-  seen.socket.family = static_cast<uint32_t>(family);
-  seen.socket.state = 7;  // TCP_CLOSE, which sockets begin with
-  if (family != AF_UNIX) {
-    seen.socket.protocol = type == SOCK_STREAM ? IPPROTO_TCP : IPPROTO_UDP;
-    const LoopbackAddress address = loopback(family, port);
-    REQUIRE(::bind(socket.get(), reinterpret_cast<const sockaddr*>(&address.bytes), address.size) == 0);
-    fill(seen.socket, address, true);
-    if (type == SOCK_STREAM) {
-      REQUIRE(::listen(socket.get(), 1) == 0);
-      seen.socket.state = 10;  // TCP_LISTEN
-    } else {
-      const LoopbackAddress peer = loopback(family, static_cast<uint16_t>(port + 1));
-      REQUIRE(::connect(socket.get(), reinterpret_cast<const sockaddr*>(&peer.bytes), peer.size) == 0);
-      fill(seen.socket, peer, false);
-      seen.socket.state = 1;  // TCP_ESTABLISHED
-    }
-  }
-  seen.number = kernel_address(stage, socket);
-  objects.sockets.push_back(seen);
-  objects.open.push_back(std::move(socket));
-}
-
-void make_objects(Objects& objects, Stage& stage) {
-  add_socket(objects, stage, AF_INET, SOCK_STREAM, 2222);
-  add_socket(objects, stage, AF_INET, SOCK_DGRAM, 4444);
-  add_socket(objects, stage, AF_INET6, SOCK_STREAM, 1023);
-  add_socket(objects, stage, AF_INET6, SOCK_DGRAM, 1024);
-  add_socket(objects, stage, AF_UNIX, SOCK_STREAM, 0);
-  Observed nowhere;
-  nowhere.is_readable = false;
-  nowhere.number = kUnreadable;
-  objects.sockets.push_back(nowhere);
-
-  std::vector<std::string> paths = {"/", "/etc/passwd", "/dev/null"};
-  for (const char* name : {"a", "ab", "abc", "ab/c", "ab.d/cc/c"}) {
-    if (std::string(name) != "ab/c") paths.push_back(objects.folder.file(name));
-  }
-  for (const std::string& path : paths) {
-    Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-    REQUIRE(fd);
-    Observed file = observed_file(path, static_cast<uint64_t>(fd.get()));
-    if (path == "/") file.text.clear();
-    objects.files.push_back(file);
-    objects.open.push_back(std::move(fd));
-  }
-  // One that has no name any more.
-  const std::string gone = objects.folder.file("gone");
-  Fd fd(::open(gone.c_str(), O_RDONLY | O_CLOEXEC));
-  std::filesystem::remove(gone);
-  Observed file = observed_file(gone + " (deleted)", static_cast<uint64_t>(fd.get()));
-  objects.files.push_back(file);
-  objects.open.push_back(std::move(fd));
-  Observed none;
-  none.is_readable = false;
-  none.number = kNoFd;
-  objects.files.push_back(none);
-}
-
 std::vector<const policy::ArgTypeInfo*> types() {
   std::vector<const policy::ArgTypeInfo*> found;
   for (const policy::ArgTypeInfo& type : policy::arg_types()) {
-    constexpr std::array kPointers = {REDAN_ARG_STRING,      REDAN_ARG_BYTES, REDAN_ARG_SOCKADDR,
-                                      REDAN_ARG_SOCKADDR_UN, REDAN_ARG_FD,    REDAN_ARG_SOCK};
-    const bool is_made = type.is_number() || std::ranges::find(kPointers, type.extraction) != kPointers.end();
+    constexpr std::array kMemory = {REDAN_ARG_STRING, REDAN_ARG_BYTES, REDAN_ARG_SOCKADDR, REDAN_ARG_SOCKADDR_UN};
+    const bool is_made = type.is_number() || KernelObjects::has(type.extraction) ||
+                         std::ranges::find(kMemory, type.extraction) != kMemory.end();
     if (is_made && (type.sections & policy::kInRaw) != 0) found.push_back(&type);
   }
   return found;
 }
 
-Shape random_shape(Generator& random, uint64_t seed, const Objects& objects, const policy::ObservedProcess& process) {
+Shape random_shape(Generator& random, uint64_t seed, const KernelObjects& objects,
+                   const policy::ObservedProcess& process) {
   Shape shape{.head = "  tracepoints:\n  - subsystem: sched\n    event: sched_process_exit\n    raw: true\n",
               .filters_processes = true,
               .process = process,
@@ -138,8 +52,7 @@ Shape random_shape(Generator& random, uint64_t seed, const Objects& objects, con
     if (i == 1 && is_pointer && type->is_number()) type = policy::find_arg_type("string");
     ShapeArg arg{.type = type, .index = next++};
     if (type->extraction == REDAN_ARG_BYTES) arg.size = ++next;
-    if (type->extraction == REDAN_ARG_FD) arg.choices = objects.files;
-    if (type->extraction == REDAN_ARG_SOCK) arg.choices = objects.sockets;
+    if (KernelObjects::has(type->extraction)) arg.choices = objects.of(type->extraction);
     shape.args.push_back(arg);
   }
   return shape;
@@ -148,10 +61,10 @@ Shape random_shape(Generator& random, uint64_t seed, const Objects& objects, con
 /// The context of a call; the memory that it points to lives as long.
 class Context {
  public:
-  Context(const Trial& trial, const Observation& call) {
+  Context(const Trial& trial, const Observation& call, const KernelObjects& objects) {
     for (size_t i = 0; i < call.args.size(); ++i) {
       const policy::Arg& arg = trial.hook().args[i];
-      words_[*arg.index] = word(**arg.type, call.args[i]);
+      words_[*arg.index] = word(**arg.type, call.args[i], objects);
       const uint8_t size = trial.plan.program.args[i].size_slot;
       if (size != 0) words_[trial.plan.program.args[size - 1].index] = call.args[i].text.size();
     }
@@ -164,11 +77,12 @@ class Context {
     return reinterpret_cast<uint64_t>(memory_.emplace_back(std::move(bytes)).data());
   }
 
-  uint64_t word(const policy::ArgTypeInfo& type, const Observed& value) {
+  uint64_t word(const policy::ArgTypeInfo& type, const Observed& value, const KernelObjects& objects) {
     constexpr uint64_t kGarbage = 0xa5a5a5a5a5a5a500;
     if (type.is_number()) return type.size == 8 ? value.number : value.number ^ (kGarbage << (8 * type.size - 8));
-    if (type.extraction == REDAN_ARG_FD || type.extraction == REDAN_ARG_SOCK) return value.number;
-    if (!value.is_readable) return kUnreadable;
+    if (type.extraction == REDAN_ARG_CAP_SET) return objects.capability_set(value);
+    if (KernelObjects::has(type.extraction)) return value.number;
+    if (!value.is_readable) return KernelObjects::kUnreadable;
     if (type.extraction == REDAN_ARG_STRING || type.extraction == REDAN_ARG_BYTES) return keep(value.text);
     std::string bytes(sizeof(sockaddr_storage), '\0');
     const auto family = static_cast<uint16_t>(value.socket.family);
@@ -226,7 +140,7 @@ struct Tally {
   int pairs = 0, matched = 0;
 };
 
-void run_program(Stage& stage, const Objects& objects, const policy::ObservedProcess& process, uint64_t seed,
+void run_program(Stage& stage, const KernelObjects& objects, const policy::ObservedProcess& process, uint64_t seed,
                  Tally& tally) {
   Generator random(seed);
   const Shape shape = random_shape(random, seed, objects, process);
@@ -239,7 +153,7 @@ void run_program(Stage& stage, const Objects& objects, const policy::ObservedPro
   for (int i = 0; i < kCallsPerProgram; ++i) {
     const Observation call = random.call();
     INFO(describe(call));
-    const Context context(trial, call);
+    const Context context(trial, call, objects);
     const redan_hook_counters before = hook->counters();
     run_once(hook->program_fd(), context);
     const Verdict verdict = counted_verdict(before, hook->counters());
@@ -257,8 +171,7 @@ TEST_CASE("random policies: what programs decide when they are run is what the p
   const uint64_t programs = number_from_environment("REDAN_HOOK_PROGRAMS", 12);
   const uint64_t first = number_from_environment("REDAN_HOOK_SEED", 1);
   Stage stage;
-  Objects objects;
-  make_objects(objects, stage);
+  const KernelObjects objects(stage);
   const policy::ObservedProcess process = this_process();
   Tally tally;
   for (const uint64_t seed : kOnceFailed) run_program(stage, objects, process, seed, tally);

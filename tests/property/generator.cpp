@@ -107,8 +107,8 @@ void Generator::prepare_pools() {
 
 void Generator::remember(const ShapeArg& arg, const Observed& value, Pool& pool) {
   const policy::ObservedSocket& socket = value.socket;
-  const bool is_address = arg.type->extraction == REDAN_ARG_FD || arg.type->extraction == REDAN_ARG_SOCK;
-  if (!is_address) pool.numbers[REDAN_FIELD_VALUE].push_back(value.number);
+  const bool is_value = arg.type->is_number() || arg.type->extraction == REDAN_ARG_CAP_SET;
+  if (is_value) pool.numbers[REDAN_FIELD_VALUE].push_back(value.number);
   pool.numbers[REDAN_FIELD_FILE_TYPE].push_back(value.file_type);
   pool.numbers[REDAN_FIELD_FAMILY].push_back(socket.family);
   pool.numbers[REDAN_FIELD_PROTOCOL].push_back(socket.protocol);

@@ -13,6 +13,11 @@
 #include "lib/hook_run.h"
 #include "lib/kernel_types.h"
 
+// As bpf/lib/hook_sources.h has it for programs.
+#ifndef CTX_LOAD
+#define CTX_LOAD(ctx, offset) (*(const u64*)((const char*)(ctx) + (offset)))
+#endif
+
 #define DELETED " (deleted)"
 
 /* --- the task --- */

@@ -8,6 +8,9 @@
 #define bpf_core_field_exists(...) 1
 #define bpf_core_field_offset(type, field) offsetof(type, field)
 #define bpf_core_type_size(type) sizeof(type)
+// Of types, only those of old kernels are there.
+#define bpf_core_type_exists(type) 0
+#define bpf_core_type_id_kernel(type) 0
 #define bpf_core_enum_value(type, value) (value)
 
 #define HOST_CORE_READ2(p, a) ((p)->a)

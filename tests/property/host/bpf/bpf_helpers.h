@@ -13,6 +13,7 @@
 
 #define SEC(name)
 #define __weak __attribute__((weak))
+#define __ksym
 #define __noinline __attribute__((noinline))
 #undef __always_inline
 #define __always_inline inline __attribute__((always_inline))
