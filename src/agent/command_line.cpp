@@ -26,6 +26,7 @@ struct Words {
   std::vector<Flag> flags;  // each option at most once
   std::vector<Operand> operands;
   std::optional<std::chrono::nanoseconds> duration;
+  std::string mode;
   bool json = false;
   bool show_config = false;
   bool help = false;
@@ -44,6 +45,11 @@ std::string see_help(const std::string& who, const std::string& suggestion) {
 bool set_duration(Words& words, std::string_view text) {
   words.duration = parse_duration(text);
   return words.duration && words.duration->count() > 0;
+}
+
+bool set_mode(Words& words, std::string_view text) {
+  words.mode = text;
+  return text == "enforce" || text == "monitor";
 }
 
 bool set_output(Words& words, std::string_view text) {
@@ -66,6 +72,7 @@ struct OtherFlagAction {
 constexpr std::array kOtherFlagActions = {
     OtherFlagAction{"duration", set_duration},
     OtherFlagAction{"measure", set_duration},
+    OtherFlagAction{"mode", set_mode},
     OtherFlagAction{"output", set_output},
     OtherFlagAction{"show-config", set_switch<&Words::show_config>},
     OtherFlagAction{"help", set_switch<&Words::help>},
@@ -277,6 +284,7 @@ Result<Command> policy_client_command(const Verb& verb, const Words& words, cons
   PolicyClientCommand command{.verb = verb.set,
                               .operands = operand_texts(words),
                               .json = words.json,
+                              .mode = words.mode,
                               .measure = words.duration,
                               .run_dir = configuration.options.run_dir};
   if (verb.set == kPolicySetMode && std::ranges::find(kModes, command.operands[1]) == kModes.end()) {

@@ -124,6 +124,8 @@ Result<void> Policies::compile(std::string_view text, Loaded& loaded) {
   }
   REDAN_ASSIGN(loaded.policy,
                policy::compile(*parsed.document, *facts_, {.first_id = last_hook_ + 1, .file = loaded.source.path}));
+  if (loaded.source.mode && loaded.policy.mode != policy::PolicyMode::kMonitorOnly)
+    loaded.policy.asked_mode = *loaded.source.mode;
   return {};
 }
 

@@ -34,7 +34,8 @@ inline constexpr std::string_view kLoadError = "load_error";
 enum class PolicyOrigin : uint8_t { kOption, kDirectory, kClient };
 struct PolicySource {
   PolicyOrigin origin = PolicyOrigin::kClient;
-  std::string path;  ///< of the file, as the origin names it
+  std::string path;                                       ///< of the file, as the origin names it
+  std::optional<policy::PolicyMode> mode = std::nullopt;  ///< kEnforce or kMonitor, in place of what the policy says
 
   friend bool operator==(const PolicySource&, const PolicySource&) = default;
 };

@@ -105,6 +105,14 @@ Result<std::string> said(const Result<void>& done) {
   return std::string();
 }
 
+Result<std::string> add_with_mode(Policies& all, const Request& asked, const Feed& feed) {
+  using enum policy::PolicyMode;
+  for (const policy::PolicyMode mode : {kEnforce, kMonitor})
+    if (asked.words[2] == mode_name(mode))
+      return all.add(asked.text, {PolicyOrigin::kClient, asked.words[1], mode}, feed);
+  return Error{ErrorCode::kUsage, fmt::format("found '{}', allowed: enforce or monitor", asked.words[2])};
+}
+
 Result<std::string> answer_set_mode(Policies& all, const Request& asked, const Feed& feed) {
   using enum policy::PolicyMode;
   for (const policy::PolicyMode mode : {kEnforce, kMonitor, kMonitorOnly})
@@ -120,6 +128,7 @@ Result<std::string> Policies::answer(const Request& request, const Feed& feed) {
               [](Policies& all, const Request& asked, const Feed& to) {
                 return all.add(asked.text, {PolicyOrigin::kClient, asked.words[1]}, to);
               }},
+      Command{"add", 3, add_with_mode},
       Command{"delete", 2,
               [](Policies& all, const Request& asked, const Feed& to) { return all.remove(asked.words[1], to); }},
       Command{"enable", 2,

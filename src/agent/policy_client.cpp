@@ -29,7 +29,9 @@ Result<void> add_one(const PolicyClientCommand& command, const std::string& file
   REDAN_ASSIGN(std::string text, read_policy_file(file));
   // The agent has another working directory.
   const std::string path = std::filesystem::absolute(file).lexically_normal();
-  REDAN_ASSIGN(const std::string notes, ask_agent(command.run_dir, {.words = {"add", path}, .text = std::move(text)}));
+  Request request{.words = {"add", path}, .text = std::move(text)};
+  if (!command.mode.empty()) request.words.push_back(command.mode);
+  REDAN_ASSIGN(const std::string notes, ask_agent(command.run_dir, request));
   complain(notes);
   return print(fmt::format("tracing policy \"{}\" added\n", file));
 }

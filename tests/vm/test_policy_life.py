@@ -267,6 +267,11 @@ def clients(arguments, cases, folder):
                     + ([] if "stays in mode monitor" in enforce.stderr else [f"set-mode said {enforce.stderr!r}"])
                     + differs("modes", (life.listed()["kill"]["mode"], life.listed()["kill"]["asked_mode"]),
                               ("monitor", "enforce")))
+        deleted, told = life.policy("delete", "kill"), life.policy("add", "-m", "monitor", kill)
+        cases.check("clients: add in mode monitor",
+                    differs("exit codes", (deleted.code, told.code), (0, 0))
+                    + ([f"add said {told.stderr!r}"] if "asks for enforcement" in told.stderr else [])
+                    + differs("asked mode", life.listed()["kill"]["asked_mode"], "monitor"))
         cases.check("clients: delete",
                     differs("exit code", life.policy("delete", "added").code, 0)
                     + differs("listed", "added" in life.states(), False)

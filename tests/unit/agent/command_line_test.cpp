@@ -296,6 +296,7 @@ TEST_CASE("what the running agent is asked is a command of two words, with names
   CHECK(list.json);
   CHECK(list.measure == std::chrono::seconds(2));
   CHECK(list.run_dir == "/x");
+  CHECK(as<PolicyClientCommand>(parse_alone({"policy", "add", "-m", "monitor", "a"})).mode == "monitor");
   const auto explain = as<PolicyExplainCommand>(parse_alone({"policy", "explain", "a", "b", "-o=json", "--btf=/b"}));
   CHECK(explain.files == Texts{"a", "b"});
   CHECK(explain.json);
@@ -310,6 +311,8 @@ TEST_CASE("wrong words for the running agent are said with what is allowed") {
         {{"policy", "set-mode", "a"}, "redan policy set-mode: found no NAME MODE, allowed: the name of a policy, and"},
         {{"policy", "set-mode", "a", "monitr"},
          "redan policy set-mode: found 'monitr', allowed: enforce, monitor or monitor_only; did you mean 'monitor'?"},
+        {{"policy", "add", "a", "--mode=monitor_only"},
+         "redan policy add: --mode: found 'monitor_only', allowed: enforce or monitor"},
         {{"policy", "list", "x"}, "redan policy list: unexpected word 'x'"},
         {{"policy", "add", "x", "--json"}, "redan policy add: unknown flag '--json'"},
         {{"policy", "add", "x", "-o", "json"}, "redan policy add: unknown flag '-o'"}}) {

@@ -343,6 +343,18 @@ TEST_CASE("a file whose name a client has taken waits until that policy is delet
   CHECK(deleted->find("a.yaml is still there") != std::string::npos);
 }
 
+TEST_CASE("a policy that a client deleted comes back when its file changes, and not before") {
+  Watched watched;
+  watched.put("a.yaml", policy_text("a", {"f1"}));
+  watched.begin();
+  REQUIRE(watched.ask({"delete", "a"}).ok());
+  watched.settle();
+  CHECK(watched.states().empty());
+  watched.put("a.yaml", policy_text("a", {"f2"}));
+  watched.settle();
+  CHECK(watched.states() == Words{"a enabled"});
+}
+
 TEST_CASE("a disabled policy stays disabled when its file changes") {
   Watched watched;
   watched.put("a.yaml", policy_text("a", {"f1"}));
@@ -379,6 +391,12 @@ TEST_CASE("enforcement is never silently monitored") {
   CHECK(watched.listed("kill").asked_mode == "monitor");
   CHECK_FALSE(watched.ask({"set-mode", "kill", "monitor_only"}).ok());
   CHECK(watched.ask({"set-mode", "kill", "other"}).error().code == ErrorCode::kUsage);
+
+  const auto quiet = watched.ask({"add", "/q.yaml", "monitor"}, policy_text("quiet", {"f1"}, "Sigkill"));
+  REQUIRE(quiet.ok());
+  CHECK(quiet->find("asks for enforcement") == std::string::npos);
+  CHECK(watched.listed("quiet").asked_mode == "monitor");
+  CHECK(watched.ask({"add", "/q.yaml", "monitor_only"}, "").error().code == ErrorCode::kUsage);
 
   REQUIRE(watched.add(policy_text("look", {"f2"}, "Post")).ok());
   CHECK(watched.ask({"set-mode", "look", "monitor_only"}).ok());
