@@ -38,14 +38,22 @@ class FakeHook final : public kernel::Hook {
     facts_.instructions = 7;
     facts_.map_bytes = 1000;
   }
-  ~FakeHook() override {
-    if (is_attached_) kernel_.log.push_back("detach " + symbol_);
-  }
+  ~FakeHook() override { detach(); }
   Result<void> attach() override {
     if (symbol_ == kernel_.refuses_attach) return Error{ErrorCode::kKernel, "attach " + symbol_ + ": refused"};
     kernel_.log.push_back("attach " + symbol_);
     is_attached_ = true;
     return {};
+  }
+  Result<void> attach_in_place_of(Hook& old) override {
+    kernel_.log.push_back("replace " + old.facts().target + " by " + symbol_);
+    static_cast<FakeHook&>(old).is_attached_ = false;
+    is_attached_ = true;
+    return {};
+  }
+  void detach() override {
+    if (is_attached_) kernel_.log.push_back("detach " + symbol_);
+    is_attached_ = false;
   }
   const kernel::HookFacts& facts() const override { return facts_; }
   redan_hook_counters counters() const override { return kernel_.counters; }
@@ -176,6 +184,10 @@ TEST_CASE("a changed file is in force before what it replaces goes") {
   (void)watched.done();
   watched.settle();
   CHECK(watched.done() == Words{"attach f2", "attach f3", "detach f1"});
+
+  watched.put("a.yaml", policy_text("a", {"f3", "f4"}));
+  watched.settle();
+  CHECK(watched.done() == Words{"replace f3 by f3", "attach f4", "detach f2"});
   CHECK(watched.states() == Words{"a enabled"});
 }
 
