@@ -372,7 +372,7 @@ static void task__fill_all(const struct matching_process* process) {
 
 void matching_run(const struct matching_process* process, const __u64* parameters, __u64 returned, const void* record) {
   struct fake_context words = {.returned = returned};
-  const void* ctx = record ? record : &words;
+  void* ctx = record ? (void*)(u64)record : &words; /* programs get theirs like this; none writes there */
 
   memcpy(words.parameters, parameters, sizeof(words.parameters));
   task__fill_all(process);
