@@ -332,8 +332,9 @@ static void task__fill(u32 level, const struct matching_process* from, u32 pid, 
   if (from->binary) t->mm.exe_file = (void*)matching_file(from->binary, 8);
 }
 
+/* The words of a trampoline's context, and of a raw tracepoint's. */
 struct fake_context {
-  const __u64* parameters;
+  __u64 parameters[6];
   __u64 returned;
 };
 
@@ -370,9 +371,10 @@ static void task__fill_all(const struct matching_process* process) {
 }
 
 void matching_run(const struct matching_process* process, const __u64* parameters, __u64 returned, const void* record) {
-  struct fake_context words = {.parameters = parameters, .returned = returned};
-  const void* ctx = record ? record : &words;
+  struct fake_context words = {.returned = returned};
+  void* ctx = record ? (void*)(u64)record : &words; /* programs get theirs like this; none writes there */
 
+  memcpy(words.parameters, parameters, sizeof(words.parameters));
   task__fill_all(process);
   HOOK_RUN(ctx, fake__take);
 }

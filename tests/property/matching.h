@@ -41,7 +41,7 @@ struct matching_process {
   const char* binary; /* NULL: it has none */
 };
 
-/** Runs the hook once. `record` is what a classic tracepoint would give, or NULL. */
+/** Runs the hook once, with six parameters. `record` is what a classic tracepoint would give, or NULL. */
 void matching_run(const struct matching_process* process, const __u64* parameters, __u64 returned, const void* record);
 
 /** What the hook has counted since it was loaded. */

@@ -25,6 +25,9 @@ constexpr std::array kOrigins = {
     Origin{policy::kInLsm, "  lsmhooks:\n  - hook: file_open\n", false},
     Origin{policy::kInRaw, "  tracepoints:\n  - subsystem: some\n    event: event\n    raw: true\n", false},
     Origin{policy::kInTracepoints, "  tracepoints:\n  - subsystem: some\n    event: event\n", false},
+    // Which has the number of the system call in its second word, raw or not.
+    Origin{policy::kInRaw, "  tracepoints:\n  - subsystem: raw_syscalls\n    event: sys_enter\n    raw: true\n", false},
+    Origin{policy::kInTracepoints, "  tracepoints:\n  - subsystem: raw_syscalls\n    event: sys_enter\n", false},
 };
 
 std::vector<const ArgTypeInfo*> types_of(policy::TypeSections section) {

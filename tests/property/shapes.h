@@ -18,7 +18,7 @@ struct FilteredType {
 /// All of them.
 const std::vector<FilteredType>& filtered_types();
 
-/// Fields of the tracepoint some/event, which classic tracepoints of random_shape() hang on.
+/// Fields of the tracepoints some/event and raw_syscalls/sys_enter, which classic tracepoints of random_shape() hang on.
 std::vector<policy::TracepointField> shape_fields();
 
 /// A function, LSM hook, raw or classic tracepoint whose first argument is of the type.
