@@ -32,9 +32,9 @@ TARGETS = (
 
 
 def added(measured, policy, operation):
-    """Instructions, or None if that was not measured."""
+    """Instructions beyond those under an agent without a policy, or None if that was not measured."""
     values = measured["policies"].get(policy, {})
-    return values[operation] - measured["without"][operation] if operation in values else None
+    return values[operation] - measured["no_policy"][operation] if operation in values else None
 
 
 def number(value, sign="+"):
@@ -44,6 +44,7 @@ def number(value, sign="+"):
 def cost_table(measured):
     columns = [name for name in OPERATIONS if name in measured["without"]]
     rows = [["without an agent"] + [number(measured["without"][o], "") for o in columns]]
+    rows.append(["without a policy"] + [number(measured["no_policy"][o] - measured["without"][o]) for o in columns])
     for policy in measured["policies"]:
         rows.append([f"`{policy}`"] + [number(added(measured, policy, o)) for o in columns])
         if policy in TETRAGON:

@@ -45,15 +45,17 @@ def start_agent(plan, policy):
     log = open(f"{OUTPUT}/agent.log", "wb")
     agent = subprocess.Popen([plan["redan"], "agent", "--export-filename", export, "--run-dir", f"{OUTPUT}/run",
                               *(["--tracing-policy", policy] if policy else [])], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-    while not (os.path.exists(export) and b'"kind":"ready"' in pathlib.Path(export).read_bytes()):
-        if agent.poll() is not None:
-            raise RuntimeError(f"the agent ended: {pathlib.Path(OUTPUT, 'agent.log').read_text()}")
-        time.sleep(0.05)
-    time.sleep(1)
-    said = pathlib.Path(OUTPUT, "agent.log").read_text()
-    if policy and "redan: error" in said:
-        raise RuntimeError(f"{policy}: {said}")
-    return agent
+    wanted = b": enabled" if policy else b"watching"
+    for _ in range(600):
+        said = pathlib.Path(OUTPUT, "agent.log").read_bytes()
+        if wanted in said:
+            time.sleep(1)  # what it does after its start
+            return agent
+        if agent.poll() is not None or b"level=error" in said:
+            break
+        time.sleep(0.1)
+    agent.kill()
+    raise RuntimeError(f"{policy or 'the agent'} is not in force: {said.decode()}")
 
 
 def run_stopped(plan, policy):
@@ -79,10 +81,11 @@ def main():
         mount_tmpfs(folder)
     shutil.copy(plan["target"], "/tmp/a/t")
     os.chdir("/tmp/a")
-    result = {"kernel": os.uname().release, "rounds": plan["rounds"], "without": run_all(plan), "policies": {}}
+    result = {"kernel": os.uname().release, "rounds": plan["rounds"], "without": run_all(plan),
+              "no_policy": run_stopped(plan, None), "policies": {}}
     for name, policy in plan["policies"].items():
         result["policies"][name] = run_stopped(plan, policy)
-        print(name, *(f"{o}={v - result['without'][o]:+.0f}" for o, v in result["policies"][name].items()), flush=True)
+        print(name, *(f"{o}={v - result['no_policy'][o]:+.0f}" for o, v in result["policies"][name].items()), flush=True)
     pathlib.Path(f"/proc/self/fd/{results}/measured.json").write_text(json.dumps(result, indent=1))
     return 0
 

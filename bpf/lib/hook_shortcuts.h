@@ -27,7 +27,7 @@ static __always_inline bool words__has_bit(const volatile __u64 *words, u32 numb
 /* For sys_enter, of which every system call of every process pays: `number` is called, native or 32-bit. */
 static __always_inline bool guard__refutes(u64 number)
 {
-	return number < REDAN_BITSET_NUMBERS && !words__has_bit(shortcuts.guard, number);
+	return number < REDAN_BITSET_NUMBERS && !words__has_bit(shortcuts.guard, (u32)number);
 }
 
 static __always_inline bool bitset__has(const volatile struct redan_bitset *bits, u64 value)

@@ -114,8 +114,14 @@ static __always_inline bool path__start(const struct fs_struct *fs, const struct
 {
 	struct path_place root;
 
-	if (bpf_probe_read_kernel(&root, sizeof(root), &fs->root))
+	if (is_typed && HAS_TYPED_READS) {
+		u64 from = (u64)fs + bpf_core_field_offset(struct fs_struct, root);
+
+		root.vfsmount = WORD_AT(from);
+		root.dentry = WORD_AT(from + 8);
+	} else if (bpf_probe_read_kernel(&root, sizeof(root), &fs->root)) {
 		return false;
+	}
 	w->dentry = place->dentry;
 	w->mount = place->vfsmount - bpf_core_field_offset(struct mount, mnt);
 	w->root_dentry = root.dentry;
