@@ -12,6 +12,11 @@
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
+/* 1: some hook compares what a process has with what it had at its start. Written by user space; a section of its own, because
+ * .bss is what recordings hold.
+ */
+__u64 keep_privileges SEC(".data.privileges") = 0;
+
 /* State for a child that its task would not describe, or that some hook compares with what it had at its start. With CLONE_PARENT
  * the real parent is not the creator, and the count of execs is the creator's; and where the record is lost, nobody else knows
  * the creator once the child has been re-parented.
@@ -27,7 +32,7 @@ static __noinline void fork__start_state(struct task_struct *child, const struct
 	};
 
 	kept = task_state__create(child, &state);
-	if (kept && counters.keep_privileges)
+	if (kept && keep_privileges)
 		privileges__keep(child, kept, PRIVILEGES_OF_FORK);
 }
 
@@ -53,8 +58,7 @@ int BPF_PROG(process_fork, struct task_struct *parent, struct task_struct *child
 	/* The creator is the task that runs this hook: with CLONE_PARENT the real parent is another one. */
 	struct task_struct *leader = parent->group_leader;
 	struct redan_image creator = task__image(leader);
-	if (counters.keep_privileges || child->real_parent->tgid != leader->tgid ||
-	    child->self_exec_id != child->parent_exec_id)
+	if (keep_privileges || child->real_parent->tgid != leader->tgid || child->self_exec_id != child->parent_exec_id)
 		fork__start_state(child, &creator);
 
 	u64 seq = ring__next_seq();
