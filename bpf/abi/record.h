@@ -193,10 +193,8 @@ struct redan_counters {
 	__u64 seq;     /* next sequence number of the process ring */
 	__u64 wakeup;  /* enum redan_wakeup */
 	__u64 lost[6]; /* by enum redan_loss */
-	/* 1: some hook compares what a process is with what it was at its start, so forks keep that */
-	__u64 keep_privileges;
 };
-REDAN_PIN_SIZE(struct redan_counters, 72);
+REDAN_PIN_SIZE(struct redan_counters, 64);
 
 /* One thread group as the task iterator sees it. */
 struct redan_task {

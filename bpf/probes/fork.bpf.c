@@ -12,11 +12,18 @@
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
-/* State for a child that its task would not describe. With CLONE_PARENT the real parent is not the creator, and the count of
- * execs is the creator's; and where the record is lost, nobody else knows the creator once the child has been re-parented.
+/* 1: some hook compares what a process has with what it had at its start. Written by user space; a section of its own, because
+ * .bss is what recordings hold.
  */
-static __always_inline void fork__start_state(struct task_struct *child, const struct redan_image *creator)
+__u64 keep_privileges SEC(".data.privileges") = 0;
+
+/* State for a child that its task would not describe, or that some hook compares with what it had at its start. With CLONE_PARENT
+ * the real parent is not the creator, and the count of execs is the creator's; and where the record is lost, nobody else knows
+ * the creator once the child has been re-parented.
+ */
+static __noinline void fork__start_state(struct task_struct *child, const struct redan_image *creator)
 {
+	struct task_state *kept;
 	struct task_state state = {
 		.image_time = child->start_boottime,
 		.image_flags = REDAN_IMAGE_FORKED,
@@ -24,18 +31,9 @@ static __always_inline void fork__start_state(struct task_struct *child, const s
 		.creator_tgid = creator->tgid,
 	};
 
-	task_state__create(child, &state);
-}
-
-/* Some hook compares what a process has with what it had at its start. */
-static __always_inline void fork__keep_privileges(struct task_struct *child, const struct redan_image *creator)
-{
-	struct task_state *state;
-
-	fork__start_state(child, creator);
-	state = bpf_task_storage_get(&task_states, child, 0, 0);
-	if (state)
-		privileges__keep(child, state, PRIVILEGES_OF_FORK);
+	kept = task_state__create(child, &state);
+	if (kept && keep_privileges)
+		privileges__keep(child, kept, PRIVILEGES_OF_FORK);
 }
 
 static __always_inline u16 fork__flags(const struct task_struct *child)
@@ -60,9 +58,7 @@ int BPF_PROG(process_fork, struct task_struct *parent, struct task_struct *child
 	/* The creator is the task that runs this hook: with CLONE_PARENT the real parent is another one. */
 	struct task_struct *leader = parent->group_leader;
 	struct redan_image creator = task__image(leader);
-	if (counters.keep_privileges)
-		fork__keep_privileges(child, &creator);
-	else if (child->real_parent->tgid != leader->tgid || child->self_exec_id != child->parent_exec_id)
+	if (keep_privileges || child->real_parent->tgid != leader->tgid || child->self_exec_id != child->parent_exec_id)
 		fork__start_state(child, &creator);
 
 	u64 seq = ring__next_seq();
