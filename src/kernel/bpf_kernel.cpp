@@ -227,10 +227,6 @@ Result<std::unique_ptr<Hook>> BpfKernel::load_hook(const event::HookPlan& plan) 
     std::atomic_ref<__u64>(state_->skeleton->data_privileges->keep_privileges).store(1, std::memory_order_relaxed);
   }
   REDAN_ASSIGN(std::unique_ptr<LoadedHook> hook, state_->hooks->load(plan));
-  // From now on the sensor keeps what a process has when it is forked, too.
-  if (looks_at_changes(plan.program)) {
-    std::atomic_ref<__u64>(state_->skeleton->bss->counters.keep_privileges).store(1, std::memory_order_relaxed);
-  }
   return std::unique_ptr<Hook>(std::move(hook));
 }
 

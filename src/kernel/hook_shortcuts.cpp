@@ -89,6 +89,9 @@ class ShortcutMaker {
   explicit ShortcutMaker(const event::HookPlan& plan) : plan_(plan) {}
 
   redan_hook_shortcuts run() {
+    // A selector that the arguments refute may still be the one whose filters on the returned value are met (language reference,
+    // 7.2): with several, all of them must be looked at.
+    if ((plan_.program.options & REDAN_HOOK_RETURNS) != 0 && plan_.program.selectors[1].used != 0) return made_;
     for (size_t k = 0; k < REDAN_HOOK_SELECTORS; ++k) {
       if (plan_.program.selectors[k].used == 0) break;
       // Bitsets cost least, so they come first.

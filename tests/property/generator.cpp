@@ -337,7 +337,7 @@ std::string Generator::text_value(const ArgTypeInfo& type, redan_op op, Pool& po
     if (op == REDAN_OP_TEXT)
       text.resize(text.find_last_not_of('\0') == std::string::npos ? 1 : text.find_last_not_of('\0') + 1);
   }
-  const size_t most = op == REDAN_OP_TEXT     ? REDAN_EQUAL_MAX
+  const size_t most = op == REDAN_OP_TEXT     ? REDAN_EQUAL_SHORT
                       : op == REDAN_OP_PREFIX ? REDAN_PREFIX_MAX
                                               : REDAN_POSTFIX_MAX;
   if (text.size() > most) text = op == REDAN_OP_POSTFIX ? text.substr(text.size() - most) : text.substr(0, most);

@@ -235,6 +235,10 @@ static void write_constant(const volatile void* to, const void* from, size_t siz
   memcpy((void*)(u64)to, from, size);
 }
 
+void matching_set_shortcuts(const struct redan_hook_shortcuts* from) {
+  write_constant(&shortcuts, from, sizeof(*from));
+}
+
 void matching_load(const struct redan_hook_plan* from) {
   struct redan_settings own = {.kernel_reads = 1};
   struct redan_hook_settings hook = {.ring_limit = 1 << 20, .scratch_entries = 1};
@@ -242,6 +246,8 @@ void matching_load(const struct redan_hook_plan* from) {
   write_constant(&settings, &own, sizeof(own));
   write_constant(&hook_settings, &hook, sizeof(hook));
   write_constant(&plan, from, sizeof(*from));
+  const struct redan_hook_shortcuts none = {0};
+  matching_set_shortcuts(&none);
   memset(&hook_counters, 0, sizeof(hook_counters));
   matching_clear();
   host_maps_clear();

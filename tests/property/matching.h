@@ -20,6 +20,9 @@ extern "C" {
 /** Makes `plan` the hook's. Its value sets and counters are empty then, and there are no objects. */
 void matching_load(const struct redan_hook_plan* plan);
 
+/** What user space derives of the plan; matching_load() takes them away. */
+void matching_set_shortcuts(const struct redan_hook_shortcuts* from);
+
 enum matching_set {
   MATCHING_NUMBERS,
   MATCHING_TEXTS,

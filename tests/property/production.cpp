@@ -6,6 +6,7 @@
 
 #include <doctest/doctest.h>
 
+#include "kernel/hook_shortcuts.h"
 #include "property/host_maps.h"
 #include "property/matching.h"
 
@@ -140,8 +141,10 @@ void insert_address(const event::SetAddress& address) {
 
 }  // namespace
 
-ProductionHook::ProductionHook(const event::HookPlan& plan) : plan_(plan) {
+ProductionHook::ProductionHook(const event::HookPlan& plan, bool with_shortcuts) : plan_(plan) {
   matching_load(&plan_.program);
+  const redan_hook_shortcuts shortcuts = kernel::make_shortcuts(plan_);
+  if (with_shortcuts) matching_set_shortcuts(&shortcuts);
   for (const event::SetNumber& number : plan.numbers) {
     const redan_number_key key{.value = number.value, .set = number.set, .pad0 = 0};
     matching_insert(MATCHING_NUMBERS, &key);

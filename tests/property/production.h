@@ -9,7 +9,8 @@ namespace redan::test {
 /// Loads a plan; there is one at a time.
 class ProductionHook {
  public:
-  explicit ProductionHook(const event::HookPlan& plan);
+  /// With the shortcuts that the loader derives, or by the plan alone.
+  explicit ProductionHook(const event::HookPlan& plan, bool with_shortcuts = true);
 
   /// One call of `hook`, from which the plan was compiled.
   Verdict run(const policy::Hook& hook, const policy::Observation& call);

@@ -51,9 +51,9 @@ struct Tally {
 };
 
 // Number of calls on which the two do not agree.
-int disagreements(const Calls& made, uint64_t seed, Tally& tally, bool tells) {
+int disagreements(const Calls& made, uint64_t seed, Tally& tally, bool tells, bool with_shortcuts) {
   const Trial& trial = made.trial;
-  ProductionHook production(trial.plan);
+  ProductionHook production(trial.plan, with_shortcuts);
   int found = 0;
   for (const Observation& call : made.calls) {
     const Verdict expected = expected_verdict(trial, call);
@@ -64,11 +64,18 @@ int disagreements(const Calls& made, uint64_t seed, Tally& tally, bool tells) {
     if (verdict == expected) continue;
     ++found;
     if (tells)
-      FAIL_CHECK("REDAN_PROPERTY_SEED=" << seed << ": by the policy " << in_words(expected) << ", by the program "
+      FAIL_CHECK("REDAN_PROPERTY_SEED=" << seed << std::string(with_shortcuts ? ": by" : " without shortcuts: by")
+                                        << " the policy " << in_words(expected) << ", by the program "
                                         << in_words(verdict) << "\n"
                                         << trial.text << describe(call));
   }
   return found;
+}
+
+// The same with and without what the loader derives of a plan.
+int disagreements(const Calls& made, uint64_t seed, Tally& tally, bool tells) {
+  Tally again;
+  return disagreements(made, seed, tally, tells, false) + disagreements(made, seed, again, tells, true);
 }
 
 }  // namespace
