@@ -180,10 +180,10 @@ static __noinline void slot__read(struct hook_scratch *s, u32 index)
 		HOOK_COUNT(unreadable);
 }
 
-#define READ_NUMBER(i)                                          \
-	if (arg_type__is_number(plan.args[i].type)) {           \
-		s->slots[i].flags = 0;                          \
-		s->slots[i].aux = 0;                            \
+#define READ_NUMBER(i)                                                                              \
+	if (arg_type__is_number(plan.args[i].type)) {                                               \
+		s->slots[i].flags = 0;                                                              \
+		s->slots[i].aux = 0;                                                                \
 		s->slots[i].fields[REDAN_FIELD_VALUE] = number__of(&plan.args[i], s->slots[i].raw); \
 	}
 #define READ_POINTER(i)                                                   \

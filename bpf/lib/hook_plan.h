@@ -77,25 +77,25 @@ static __always_inline long kernel__read(void *to, u32 size, const void *from)
 	})
 
 /* The same where typed loads of any address are to be had: a tenth of the cost. They cannot fail: what cannot be read is 0. */
-#define READ_TYPED(to, type, address, field)                                              \
-	({                                                                                \
-		long failed = 0;                                                          \
-		if (settings.kernel_reads && HAS_TYPED_READS)                             \
-			*(to) = TYPED(type, (address))->field;                            \
-		else                                                                      \
-			failed = READ_FIELD((to), type, (address), field);                \
-		failed;                                                                   \
+#define READ_TYPED(to, type, address, field)                               \
+	({                                                                 \
+		long failed = 0;                                           \
+		if (settings.kernel_reads && HAS_TYPED_READS)              \
+			*(to) = TYPED(type, (address))->field;             \
+		else                                                       \
+			failed = READ_FIELD((to), type, (address), field); \
+		failed;                                                    \
 	})
 
 /* And of a field that is a pointer, into a plain number. */
-#define READ_WORD(to, type, address, field)                                               \
-	({                                                                                \
-		long failed = 0;                                                          \
-		if (settings.kernel_reads && HAS_TYPED_READS)                             \
-			*(to) = WORD_AT((address) + bpf_core_field_offset(type, field));  \
-		else                                                                      \
-			failed = READ_FIELD((to), type, (address), field);                \
-		failed;                                                                   \
+#define READ_WORD(to, type, address, field)                                              \
+	({                                                                               \
+		long failed = 0;                                                         \
+		if (settings.kernel_reads && HAS_TYPED_READS)                            \
+			*(to) = WORD_AT((address) + bpf_core_field_offset(type, field)); \
+		else                                                                     \
+			failed = READ_FIELD((to), type, (address), field);               \
+		failed;                                                                  \
 	})
 
 #endif

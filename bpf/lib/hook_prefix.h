@@ -9,7 +9,7 @@
 #include "lib/kernel_objects.h"
 #include "lib/path.h"
 
-#define TRAIL_MAX 32 /* a power of two */
+#define TRAIL_MAX 32     /* a power of two */
 #define WORDS_OF_NAME 32 /* NAME_MAX, 255 bytes */
 
 enum prefix_answer {
@@ -106,10 +106,10 @@ static __always_inline u32 prefix__compare_at(hook_prefix *prefix, const struct 
 	return PREFIX_BEGINS;
 }
 
-#define COMPARE_COMPONENT(i)                                                             \
-	if ((i) == last)                                                                 \
-		return answer;                                                           \
-	if (prefix__compare_at(prefix, trail, count, (i), false) == PREFIX_DIFFERS)      \
+#define COMPARE_COMPONENT(i)                                                        \
+	if ((i) == last)                                                            \
+		return answer;                                                      \
+	if (prefix__compare_at(prefix, trail, count, (i), false) == PREFIX_DIFFERS) \
 		return PREFIX_DIFFERS;
 #define COMPARE_FOUR(i) \
 	COMPARE_COMPONENT(i) COMPARE_COMPONENT((i) + 1) COMPARE_COMPONENT((i) + 2) COMPARE_COMPONENT((i) + 3)
@@ -134,18 +134,18 @@ static __noinline u32 prefix__compare(hook_prefix *prefix, const struct path_tra
 	return answer;
 }
 
-/* Whether the path begins with one of `count` prefixes from `first` on. */
-#define COMPARE_PREFIX(i)                                                                     \
-	if (first <= (i) && (i) < first + count) {                                            \
-		u32 answer = prefix__compare(&shortcuts.prefixes[i], &trail, components);     \
-                                                                                              \
-		if (answer == PREFIX_BEGINS)                                                  \
-			return PREFIX_BEGINS;                                                 \
-		if (answer == PREFIX_UNSURE)                                                  \
-			result = PREFIX_UNSURE;                                               \
+/* Global: see path.h. Whether the path begins with one of `count` prefixes from `first` on. */
+#define COMPARE_PREFIX(i)                                                                 \
+	if (first <= (i) && (i) < first + count) {                                        \
+		u32 answer = prefix__compare(&shortcuts.prefixes[i], &trail, components); \
+                                                                                          \
+		if (answer == PREFIX_BEGINS)                                              \
+			return PREFIX_BEGINS;                                             \
+		if (answer == PREFIX_UNSURE)                                              \
+			result = PREFIX_UNSURE;                                           \
 	}
 
-static __noinline u32 place__has_prefix(u64 vfsmount, u64 dentry, u32 first, u32 count)
+__weak __noinline int place__has_prefix(u64 vfsmount, u64 dentry, u32 first, u32 count)
 {
 	u32 result = PREFIX_DIFFERS, components;
 	struct path_trail trail;
@@ -164,23 +164,22 @@ static __noinline u32 place__has_prefix(u64 vfsmount, u64 dentry, u32 first, u32
 /* The same of an argument of type `type`. */
 static __always_inline u32 path__has_prefix(u32 type, u64 raw, u32 first, u32 count)
 {
-	const struct path *path;
-	u64 file = raw;
+	u64 path = raw;
 
 	if (!HAS_TYPED_READS || !settings.kernel_reads)
 		return PREFIX_UNSURE;
-	if (type == REDAN_ARG_PATH) {
-		path = TYPED(struct path, raw);
-		return place__has_prefix((u64)path->mnt, (u64)path->dentry, first, count);
-	}
-	if (type == REDAN_ARG_KIOCB)
-		file = (u64)TYPED(struct kiocb, raw)->ki_filp;
+	if (type == REDAN_ARG_FILE)
+		path = raw + bpf_core_field_offset(struct file, f_path);
+	else if (type == REDAN_ARG_KIOCB)
+		path = WORD_AT(raw + bpf_core_field_offset(struct kiocb, ki_filp)) +
+		       bpf_core_field_offset(struct file, f_path);
 	else if (type == REDAN_ARG_BINPRM)
-		file = (u64)TYPED(struct linux_binprm, raw)->file;
-	else if (type != REDAN_ARG_FILE)
+		path = WORD_AT(raw + bpf_core_field_offset(struct linux_binprm, file)) +
+		       bpf_core_field_offset(struct file, f_path);
+	else if (type != REDAN_ARG_PATH)
 		return PREFIX_UNSURE;
-	const struct file *typed = TYPED(struct file, file);
-	return place__has_prefix((u64)typed->f_path.mnt, (u64)typed->f_path.dentry, first, count);
+	return place__has_prefix(WORD_AT(path + bpf_core_field_offset(struct path, mnt)),
+				 WORD_AT(path + bpf_core_field_offset(struct path, dentry)), first, count);
 }
 
 #endif

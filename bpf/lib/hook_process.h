@@ -196,15 +196,15 @@ static __noinline bool process__matches(hook_filter *f)
 }
 
 #define IS_BINARY(k, i) (plan.selectors[k].process[i].field == REDAN_FIELD_BINARY)
-#define PROCESS_FILTER(k, i)                                                                    \
-	if (plan.selectors[k].process[i].op == REDAN_OP_NONE)                                   \
-		return true;                                                                    \
-	if (!IS_BINARY(k, i) && !process__matches(&plan.selectors[k].process[i]))               \
+#define PROCESS_FILTER(k, i)                                                      \
+	if (plan.selectors[k].process[i].op == REDAN_OP_NONE)                     \
+		return true;                                                      \
+	if (!IS_BINARY(k, i) && !process__matches(&plan.selectors[k].process[i])) \
 		return false;
-#define BINARY_FILTER(k, i)                                                                     \
-	if (plan.selectors[k].process[i].op == REDAN_OP_NONE)                                   \
-		return true;                                                                    \
-	if (IS_BINARY(k, i) && !(binaries & BINARY_BIT(k, i)))                                  \
+#define BINARY_FILTER(k, i)                                    \
+	if (plan.selectors[k].process[i].op == REDAN_OP_NONE)  \
+		return true;                                   \
+	if (IS_BINARY(k, i) && !(binaries & BINARY_BIT(k, i))) \
 		return false;
 
 /* The binary's name, of which most selectors can tell that it is another one. */
@@ -233,33 +233,33 @@ static __always_inline struct binary_leaf binary__leaf(void)
 	return leaf;
 }
 
-#define LEAF_IS(k, i)                                                                            \
-	(shortcuts.leaf_count[k] > (i) && leaf.len == shortcuts.leaves[k][i].len &&              \
+#define LEAF_IS(k, i)                                                               \
+	(shortcuts.leaf_count[k] > (i) && leaf.len == shortcuts.leaves[k][i].len && \
 	 !((leaf.word ^ shortcuts.leaves[k][i].word) << shortcuts.leaves[k][i].spare))
 
-#define SELECTOR_PROCESS(k)                                                                      \
-	static __always_inline bool selector__process_matches_##k(void)                          \
-	{                                                                                        \
-		FOR_EACH_OF_TWELVE(PROCESS_FILTER, k)                                            \
-		return true;                                                                     \
-	}                                                                                        \
-	static __always_inline bool selector__binary_matches_##k(u64 binaries)                   \
-	{                                                                                        \
-		FOR_EACH_OF_TWELVE(BINARY_FILTER, k)                                             \
-		return true;                                                                     \
-	}                                                                                        \
-	static __always_inline bool selector__leaf_refutes_##k(struct binary_leaf leaf)          \
-	{                                                                                        \
-		return shortcuts.leaf_count[k] && !LEAF_IS(k, 0) && !LEAF_IS(k, 1) &&            \
-		       !LEAF_IS(k, 2) && !LEAF_IS(k, 3);                                         \
+#define SELECTOR_PROCESS(k)                                                                             \
+	static __always_inline bool selector__process_matches_##k(void)                                 \
+	{                                                                                               \
+		FOR_EACH_OF_TWELVE(PROCESS_FILTER, k)                                                   \
+		return true;                                                                            \
+	}                                                                                               \
+	static __always_inline bool selector__binary_matches_##k(u64 binaries)                          \
+	{                                                                                               \
+		FOR_EACH_OF_TWELVE(BINARY_FILTER, k)                                                    \
+		return true;                                                                            \
+	}                                                                                               \
+	static __always_inline bool selector__leaf_refutes_##k(struct binary_leaf leaf)                 \
+	{                                                                                               \
+		return shortcuts.leaf_count[k] && !LEAF_IS(k, 0) && !LEAF_IS(k, 1) && !LEAF_IS(k, 2) && \
+		       !LEAF_IS(k, 3);                                                                  \
 	}
 FOR_EACH_SELECTOR(SELECTOR_PROCESS)
 
 /* Selectors are used from the first on. */
-#define PASS_SELECTOR(k, is_refuted)                                            \
-	if (!plan.selectors[k].used)                                            \
-		return passed & ((1u << (k)) - 1);                              \
-	if ((passed & (1u << (k))) && (is_refuted))                             \
+#define PASS_SELECTOR(k, is_refuted)                \
+	if (!plan.selectors[k].used)                \
+		return passed & ((1u << (k)) - 1);  \
+	if ((passed & (1u << (k))) && (is_refuted)) \
 		passed &= ~(1u << (k));
 #define PASS_NUMBERS(k) PASS_SELECTOR(k, !selector__process_matches_##k())
 #define PASS_LEAF(k) PASS_SELECTOR(k, selector__leaf_refutes_##k(leaf))

@@ -74,8 +74,8 @@ static __noinline int hook__decide(struct hook_scratch *s, u32 passed)
 	return 0;
 }
 
-#define COPY_RAW(i)                                        \
-	if (plan.args[i].type)                             \
+#define COPY_RAW(i)            \
+	if (plan.args[i].type) \
 		s->slots[i].raw = early->raw[i];
 
 /* What is left: scratch memory, all that the plan looks at, and the selectors as they stand in it. */
@@ -94,48 +94,48 @@ static __noinline void hook__work(const struct hook_early *early, void *ctx, u32
 /* A program's body: `take(ctx, i)` gives slot i's number. From the cheapest to the dearest: numbers that are in registers, the
  * process, a few loads, and only for what passes all of that the work proper.
  */
-#define HOOK_TAKE_EARLY(take, i)             \
-	if (shortcuts.slots & (1u << (i)))   \
+#define HOOK_TAKE_EARLY(take, i)           \
+	if (shortcuts.slots & (1u << (i))) \
 		early.raw[i] = take(ctx, i);
-#define HOOK_TAKE_SLOTS(take)                                                       \
-	__builtin_memset(&early, 0, sizeof(early));                                 \
-	HOOK_TAKE_EARLY(take, 0)                                                    \
-	HOOK_TAKE_EARLY(take, 1)                                                    \
-	HOOK_TAKE_EARLY(take, 2)                                                    \
-	HOOK_TAKE_EARLY(take, 3)                                                    \
+#define HOOK_TAKE_SLOTS(take)                       \
+	__builtin_memset(&early, 0, sizeof(early)); \
+	HOOK_TAKE_EARLY(take, 0)                    \
+	HOOK_TAKE_EARLY(take, 1)                    \
+	HOOK_TAKE_EARLY(take, 2)                    \
+	HOOK_TAKE_EARLY(take, 3)                    \
 	HOOK_TAKE_EARLY(take, 4)
-#define HOOK_TAKE_REST(take, i)                                                     \
-	if (plan.args[i].type && !(shortcuts.slots & (1u << (i))))                  \
+#define HOOK_TAKE_REST(take, i)                                    \
+	if (plan.args[i].type && !(shortcuts.slots & (1u << (i)))) \
 		early.raw[i] = take(ctx, i);
-#define HOOK_RUN(ctx, take)                                                             \
-	({                                                                              \
+#define HOOK_RUN(ctx, take)                                                               \
+	({                                                                                \
 		if (!shortcuts.guarded || !guard__refutes(CTX_LOAD(ctx, GUARD_NUMBER))) { \
-			struct hook_early early;                                        \
-			u32 passed = ALL_SELECTORS;                                     \
-                                                                                        \
-			if (shortcuts.numbers) {                                        \
-				HOOK_TAKE_SLOTS(take)                                   \
-				passed = selectors__pass_numbers(&early);               \
-			}                                                               \
-			if (passed && plan.fields)                                      \
-				passed = selectors__pass_process(passed);               \
-			if (passed && shortcuts.reads) {                                \
-				if (!shortcuts.numbers) {                               \
-					HOOK_TAKE_SLOTS(take)                           \
-				}                                                       \
-				passed = selectors__pass_reads(&early, passed);         \
-			}                                                               \
-			if (passed) {                                                   \
-				HOOK_TAKE_REST(take, 0)                                 \
-				HOOK_TAKE_REST(take, 1)                                 \
-				HOOK_TAKE_REST(take, 2)                                 \
-				HOOK_TAKE_REST(take, 3)                                 \
-				HOOK_TAKE_REST(take, 4)                                 \
-				HOOK_TAKE_REST(take, 5)                                 \
-				hook__work(&early, ctx, passed);                        \
-			}                                                               \
-		}                                                                       \
-		0;                                                                      \
+			struct hook_early early;                                          \
+			u32 passed = ALL_SELECTORS;                                       \
+                                                                                          \
+			if (shortcuts.numbers) {                                          \
+				HOOK_TAKE_SLOTS(take)                                     \
+				passed = selectors__pass_numbers(&early);                 \
+			}                                                                 \
+			if (passed && plan.fields)                                        \
+				passed = selectors__pass_process(passed);                 \
+			if (passed && shortcuts.reads) {                                  \
+				if (!shortcuts.numbers) {                                 \
+					HOOK_TAKE_SLOTS(take)                             \
+				}                                                         \
+				passed = selectors__pass_reads(&early, passed);           \
+			}                                                                 \
+			if (passed) {                                                     \
+				HOOK_TAKE_REST(take, 0)                                   \
+				HOOK_TAKE_REST(take, 1)                                   \
+				HOOK_TAKE_REST(take, 2)                                   \
+				HOOK_TAKE_REST(take, 3)                                   \
+				HOOK_TAKE_REST(take, 4)                                   \
+				HOOK_TAKE_REST(take, 5)                                   \
+				hook__work(&early, ctx, passed);                          \
+			}                                                                 \
+		}                                                                         \
+		0;                                                                        \
 	})
 
 #endif

@@ -129,39 +129,39 @@ static __noinline bool read__refutes(const struct hook_early *early, hook_shortc
 /* --- the selectors --- */
 
 /* `list` is number or read: an entry of a selector's shortcuts. */
-#define SHORTCUT(list, k, i)                                                                       \
-	if (!shortcuts.list[k][i].kind)                                                            \
-		return false;                                                                      \
-	if (list##__refutes(early, &shortcuts.list[k][i],                                          \
+#define SHORTCUT(list, k, i)                                                                      \
+	if (!shortcuts.list[k][i].kind)                                                           \
+		return false;                                                                     \
+	if (list##__refutes(early, &shortcuts.list[k][i],                                         \
 			    (hook_filter *)&plan.selectors[k].args[shortcuts.list[k][i].filter])) \
 		return true;
 
-#define SELECTOR_SHORTCUTS(k)                                                                       \
-	static __always_inline bool selector__numbers_refute_##k(const struct hook_early *early)    \
-	{                                                                                           \
-		SHORTCUT(number, k, 0)                                                              \
-		SHORTCUT(number, k, 1)                                                              \
-		SHORTCUT(number, k, 2)                                                              \
-		SHORTCUT(number, k, 3)                                                              \
-		SHORTCUT(number, k, 4)                                                              \
-		return false;                                                                       \
-	}                                                                                           \
-	static __always_inline bool selector__reads_refute_##k(const struct hook_early *early)      \
-	{                                                                                           \
-		SHORTCUT(read, k, 0)                                                                \
-		SHORTCUT(read, k, 1)                                                                \
-		SHORTCUT(read, k, 2)                                                                \
-		SHORTCUT(read, k, 3)                                                                \
-		SHORTCUT(read, k, 4)                                                                \
-		return false;                                                                       \
+#define SELECTOR_SHORTCUTS(k)                                                                    \
+	static __always_inline bool selector__numbers_refute_##k(const struct hook_early *early) \
+	{                                                                                        \
+		SHORTCUT(number, k, 0)                                                           \
+		SHORTCUT(number, k, 1)                                                           \
+		SHORTCUT(number, k, 2)                                                           \
+		SHORTCUT(number, k, 3)                                                           \
+		SHORTCUT(number, k, 4)                                                           \
+		return false;                                                                    \
+	}                                                                                        \
+	static __always_inline bool selector__reads_refute_##k(const struct hook_early *early)   \
+	{                                                                                        \
+		SHORTCUT(read, k, 0)                                                             \
+		SHORTCUT(read, k, 1)                                                             \
+		SHORTCUT(read, k, 2)                                                             \
+		SHORTCUT(read, k, 3)                                                             \
+		SHORTCUT(read, k, 4)                                                             \
+		return false;                                                                    \
 	}
 FOR_EACH_SELECTOR(SELECTOR_SHORTCUTS)
 
 /* Selectors are used from the first on. */
-#define KEEP_UNLESS(list, k)                             \
-	if (!plan.selectors[k].used)                     \
-		return passed & ((1u << (k)) - 1);       \
-	if (selector__##list##_refute_##k(early))        \
+#define KEEP_UNLESS(list, k)                       \
+	if (!plan.selectors[k].used)               \
+		return passed & ((1u << (k)) - 1); \
+	if (selector__##list##_refute_##k(early))  \
 		passed &= ~(1u << (k));
 #define KEEP_UNLESS_NUMBERS(k) KEEP_UNLESS(numbers, k)
 #define KEEP_UNLESS_READS(k) KEEP_UNLESS(reads, k)

@@ -12,6 +12,8 @@ namespace {
 
 constexpr uint64_t kCompat = uint64_t{1} << 31;
 constexpr size_t kNameMax = 255;
+// Reads of more selectors take the 6.12 verifier too long: those are decided by the whole arguments.
+constexpr size_t kReadSelectors = 1;
 constexpr uint16_t kSyscallField = 8;  // offset of sys_enter's number in the classic tracepoint's record
 
 template <size_t N>
@@ -111,6 +113,7 @@ class ShortcutMaker {
     if (kind == REDAN_SHORTCUT_BITS && !put_bits(filter, shortcut)) shortcut.kind = REDAN_SHORTCUT_NUMBER;
     if (kind == REDAN_SHORTCUT_PREFIX && !put_prefixes(filter, shortcut)) return;
     const bool is_read = kind == REDAN_SHORTCUT_SOCKET || kind == REDAN_SHORTCUT_PREFIX;
+    if (is_read && selector >= kReadSelectors) return;
     redan_shortcut* list = is_read ? made_.read[selector] : made_.number[selector];
     *std::find_if(list, list + REDAN_HOOK_SHORTCUTS, [](const redan_shortcut& s) { return s.kind == 0; }) = shortcut;
     (is_read ? made_.reads : made_.numbers) = 1;

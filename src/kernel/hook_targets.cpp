@@ -66,9 +66,8 @@ bool has_raw_twin(const event::HookPlan& plan) {
   constexpr uint16_t kNumber = 8;  // its offset in the record
   return plan.info->subsystem == "raw_syscalls" && plan.symbol == "sys_enter" &&
          std::all_of(std::begin(plan.program.args), std::end(plan.program.args), [](const redan_hook_arg& arg) {
-           return arg.type == REDAN_ARG_NONE ||
-                  (arg.source == REDAN_SOURCE_FIELD && arg.offset == kNumber &&
-                   (arg.type == REDAN_ARG_SYSCALL || arg.type == REDAN_ARG_NUMBER));
+           return arg.type == REDAN_ARG_NONE || (arg.source == REDAN_SOURCE_FIELD && arg.offset == kNumber &&
+                                                 (arg.type == REDAN_ARG_SYSCALL || arg.type == REDAN_ARG_NUMBER));
          });
 }
 
