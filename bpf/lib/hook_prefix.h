@@ -120,6 +120,8 @@ static __noinline u32 prefix__compare(hook_prefix *prefix, const struct path_tra
 	u32 last = prefix->count - 1, answer;
 	bool is_open = prefix->open;
 
+	if (!prefix->count) /* not in use; the verifier sees it, too, for it does not know which are asked for */
+		return PREFIX_DIFFERS;
 	/* Behind a closed component there is a slash, if something follows. */
 	if (count < prefix->count + !is_open)
 		return PREFIX_DIFFERS;
@@ -150,6 +152,9 @@ __weak __noinline int place__has_prefix(u64 vfsmount, u64 dentry, u32 first, u32
 	u32 result = PREFIX_DIFFERS, components;
 	struct path_trail trail;
 
+	/* As its caller asks, too: 6.1 verifies a global function by itself, also where nobody calls it. */
+	if (!HAS_TYPED_READS || !settings.kernel_reads)
+		return PREFIX_UNSURE;
 	components = trail__follow(&trail, vfsmount, dentry);
 	if (components > TRAIL_MAX)
 		return PREFIX_UNSURE;
