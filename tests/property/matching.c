@@ -91,13 +91,13 @@ static struct inode* inode__make(u32 type) {
   return inode;
 }
 
-/* Hashed, as a file that has a name. */
+/* Hashed, as a file that has a name. The kernel's memory for names comes in words, too (fs/dcache.c, __d_alloc). */
 static struct dentry* dentry__make(struct dentry* parent, const char* name, size_t len) {
   struct dentry* d = object__make(sizeof(*d));
 
   d->d_parent = parent;
   d->d_name.len = len;
-  d->d_name.name = (const unsigned char*)matching_bytes(name, len, 0);
+  d->d_name.name = (const unsigned char*)matching_bytes(name, len, (len + 8) & ~7ul);
   d->d_hash.pprev = (struct hlist_bl_node**)d;
   return d;
 }
