@@ -16,9 +16,13 @@ struct hook_early {
 
 /* --- numbers in registers --- */
 
-static __always_inline bool words__has_bit(const volatile __u64 *words, u32 number)
+/* `count` words, a power of two. The barrier keeps the mask where 6.1's verifier sees it: right before the address. */
+static __always_inline bool words__has_bit(const volatile __u64 *words, u32 count, u32 number)
 {
-	return words[number / 64] >> (number % 64) & 1;
+	u64 word = number / 64;
+
+	barrier_var(word);
+	return words[word & (count - 1)] >> (number % 64) & 1;
 }
 
 /* Where sys_enter has its number: the second word of the raw tracepoint's arguments, and of the classic one's record. */
@@ -27,7 +31,7 @@ static __always_inline bool words__has_bit(const volatile __u64 *words, u32 numb
 /* For sys_enter, of which every system call of every process pays: `number` is called, native or 32-bit. */
 static __always_inline bool guard__refutes(u64 number)
 {
-	return number < REDAN_BITSET_NUMBERS && !words__has_bit(shortcuts.guard, (u32)number);
+	return number < REDAN_BITSET_NUMBERS && !words__has_bit(shortcuts.guard, REDAN_BITSET_NUMBERS / 64, number);
 }
 
 static __always_inline bool bitset__has(const volatile struct redan_bitset *bits, u64 value)
@@ -36,7 +40,8 @@ static __always_inline bool bitset__has(const volatile struct redan_bitset *bits
 
 	if (value & ~((u64)SYSCALL_32BIT | (REDAN_BITSET_NUMBERS - 1)))
 		return false;
-	return words__has_bit(bits->words, number + (value & SYSCALL_32BIT ? REDAN_BITSET_NUMBERS : 0));
+	return words__has_bit(bits->words, 2 * REDAN_BITSET_NUMBERS / 64,
+			      number + (value & SYSCALL_32BIT ? REDAN_BITSET_NUMBERS : 0));
 }
 
 static __noinline bool number__refutes(const struct hook_early *early, hook_shortcut *shortcut, hook_filter *f)

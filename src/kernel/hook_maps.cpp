@@ -188,7 +188,7 @@ Result<void> HookMapMaker::add(HookMaps& maps, size_t index, const event::HookPl
   if (!entries) return {};
   REDAN_ASSIGN(maps.own[index], create(shape, *entries));
   const int fd = maps.own[index].get();
-  if (shape.name == "hook_next") maps.next = fd;
+  if (shape.name == "hook_next") maps.next = index;
   if (shape.role == HookMapRole::kCounters) {
     REDAN_ASSIGN(maps.counters, HookCounters::map(fd, shape.value_size));
   }

@@ -41,13 +41,13 @@ class HookCounters {
   size_t size_ = 0;
 };
 
-/// The maps that one hook's program refers to.
+/// The maps that one hook's program refers to. Loaded, it keeps them by itself; but the kernel empties `next` when nobody has it open.
 struct HookMaps {
   std::vector<Fd>
       own;  ///< by index of HookTemplate::maps; empty where the map is not the hook's, or the plan has no use for it
   std::vector<int> all;  ///< likewise, with those that are shared; -1: none
   HookCounters counters;
-  int next = -1;       ///< the entry for the next hook's program, one of `own`
+  size_t next = 0;     ///< which of `own` holds the next hook's program
   uint64_t bytes = 0;  ///< of `own`, as the kernel accounts them
 };
 

@@ -2,6 +2,7 @@
 #include "kernel/hooks.h"
 
 #include <fcntl.h>
+#include <sys/resource.h>
 
 #include <algorithm>
 #include <bit>
@@ -27,6 +28,7 @@ namespace {
 
 constexpr uint32_t kScratchEntriesMost = 64;
 constexpr uint32_t kScratchEntriesLeast = 8;
+constexpr rlim_t kFilesMost = 65536;
 constexpr size_t kVerifierLog = 4u << 20;
 
 /// What stands in place of a load of a map that the plan has no use for. The verifier refuses it if it can be reached.
@@ -37,6 +39,17 @@ Result<bpf_prog_info> program_info(int fd) {
   uint32_t size = sizeof(info);
   if (::bpf_obj_get_info_by_fd(fd, &info, &size) != 0) return errno_error("ask for facts about a hook");
   return info;
+}
+
+/// A hook holds two descriptors open, and up to four more at a place of its own. As many as the process may have without asking
+/// (often 1,024) are too few for a policy on all system calls.
+void allow_more_files() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  const rlim_t wanted = std::min(limit.rlim_max, kFilesMost);
+  if (limit.rlim_cur >= wanted) return;
+  limit.rlim_cur = wanted;
+  (void)::setrlimit(RLIMIT_NOFILE, &limit);  // a hook that finds none left says so
 }
 
 /// The program's instructions with the maps in it.
@@ -115,10 +128,11 @@ std::string_view hook_attachment_name(HookAttachment attachment) {
 
 namespace {
 
-/// A hook's program for one target.
+/// A hook's program for one target, and of its maps what must be open: there can be hundreds of hooks.
 struct HookBody {
   HookTarget target;
-  HookMaps maps;
+  Fd next;
+  HookCounters counters;
   Fd program;
   HookFacts facts;
 };
@@ -164,7 +178,11 @@ Result<HookBody> HookLoader::State::load(const event::HookPlan& plan, const Hook
                  .instructions = static_cast<uint32_t>(info.xlated_prog_len / sizeof(bpf_insn)),
                  .verified_instructions = info.verified_insns,
                  .map_bytes = maps.bytes};
-  return HookBody{.target = target, .maps = std::move(maps), .program = std::move(fd), .facts = std::move(told)};
+  return HookBody{.target = target,
+                  .next = std::move(maps.own[maps.next]),
+                  .counters = std::move(maps.counters),
+                  .program = std::move(fd),
+                  .facts = std::move(told)};
 }
 
 Result<HookBody> HookLoader::State::load_first(const event::HookPlan& plan, std::vector<HookTarget>& targets) {
@@ -194,7 +212,7 @@ struct LoadedHook::State {
 
   void take_body(HookBody now) {
     body = std::move(now);
-    chained = {.program = body.program.get(), .next = body.maps.next, .chain = nullptr};
+    chained = {.program = body.program.get(), .next = body.next.get(), .chain = nullptr};
   }
   void joined() { missed_before = HookSites::missed(*chained.chain); }
   void leaves() {
@@ -251,10 +269,10 @@ const HookFacts& LoadedHook::facts() const { return state_->body.facts; }
 
 int LoadedHook::program_fd() const { return state_->body.program.get(); }
 
-redan_hook_counters LoadedHook::counters() const { return state_->body.maps.counters.counters(); }
+redan_hook_counters LoadedHook::counters() const { return state_->body.counters.counters(); }
 
 Result<HookRuns> LoadedHook::runs() const {
-  const HookCounters& counters = state_->body.maps.counters;
+  const HookCounters& counters = state_->body.counters;
   const HookChain* chain = state_->chained.chain;
   return HookRuns{
       .count = counters.runs(),
@@ -268,6 +286,7 @@ HookLoader::HookLoader(std::unique_ptr<State> state) : state_(std::move(state)) 
 HookLoader::~HookLoader() = default;
 
 Result<std::unique_ptr<HookLoader>> HookLoader::make(const SensorParts& sensor) {
+  allow_more_files();
   REDAN_ASSIGN(KernelSymbols symbols, KernelSymbols::load(sensor.btf));
   const int cpus = ::libbpf_num_possible_cpus();
   const auto wanted = std::bit_ceil(4u * static_cast<uint32_t>(std::max(cpus, 1)));
