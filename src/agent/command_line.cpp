@@ -71,7 +71,6 @@ struct OtherFlagAction {
 };
 constexpr std::array kOtherFlagActions = {
     OtherFlagAction{"duration", set_duration},
-    OtherFlagAction{"measure", set_duration},
     OtherFlagAction{"mode", set_mode},
     OtherFlagAction{"output", set_output},
     OtherFlagAction{"show-config", set_switch<&Words::show_config>},
@@ -285,7 +284,6 @@ Result<Command> policy_client_command(const Verb& verb, const Words& words, cons
                               .operands = operand_texts(words),
                               .json = words.json,
                               .mode = words.mode,
-                              .measure = words.duration,
                               .run_dir = configuration.options.run_dir};
   if (verb.set == kPolicySetMode && std::ranges::find(kModes, command.operands[1]) == kModes.end()) {
     return usage_error("redan policy set-mode",

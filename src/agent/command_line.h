@@ -63,7 +63,6 @@ struct PolicyClientCommand {
   std::vector<std::string> operands;  ///< files; a name; a name and a mode
   bool json = false;
   std::string mode;  ///< of a policy that is added: enforce or monitor; empty: what the policy says
-  std::optional<std::chrono::nanoseconds> measure;  ///< above 0: runs are counted for that long before the list is made
   std::string run_dir;
 };
 

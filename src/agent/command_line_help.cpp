@@ -36,8 +36,8 @@ constexpr std::array<std::string_view, 1> kPolicyDeleteExamples = {"sudo redan p
 constexpr std::array<std::string_view, 1> kPolicyEnableExamples = {"sudo redan policy enable watch-etc"};
 constexpr std::array<std::string_view, 1> kPolicyDisableExamples = {"sudo redan policy disable watch-etc"};
 constexpr std::array<std::string_view, 1> kPolicySetModeExamples = {"sudo redan policy set-mode watch-etc monitor"};
-constexpr std::array<std::string_view, 3> kPolicyListExamples = {
-    "sudo redan policy list", "sudo redan policy list -o json", "sudo redan policy list --measure 5s"};
+constexpr std::array<std::string_view, 2> kPolicyListExamples = {"sudo redan policy list",
+                                                                 "sudo redan policy list -o json"};
 
 constexpr std::string_view kNameAllowed = "the name of a policy, as `redan policy list` shows it";
 
@@ -144,16 +144,16 @@ constexpr std::array kVerbs = {
              "enforce is refused.",
          .examples = kPolicySetModeExamples,
          .operand_allowed = "the name of a policy, and enforce, monitor or monitor_only"},
-    Verb{.set = kPolicyList,
-         .name = "policy list",
-         .operand = "",
-         .purpose = "show the policies of the running agent: states, hooks, what they posted, dropped and cost",
-         .explanation =
-             "Shows each policy with its state, mode, source and error, and for each hook how it is attached, what it "
-             "posted, what was lost and why, and its memory in the kernel. The kernel counts runs and their time only "
-             "when asked, for that costs a little: --measure does so for a while, sysctl kernel.bpf_stats_enabled=1 "
-             "for good.",
-         .examples = kPolicyListExamples},
+    Verb{
+        .set = kPolicyList,
+        .name = "policy list",
+        .operand = "",
+        .purpose = "show the policies of the running agent: states, hooks, what they posted, dropped and cost",
+        .explanation =
+            "Shows each policy with its state, mode, source and error, and for each hook how it is attached, what it "
+            "posted, what was lost and why, its runs, their time (estimated: one run in 64 is timed) and its memory in "
+            "the kernel.",
+        .examples = kPolicyListExamples},
 };
 
 constexpr uint16_t kAll = kAgent | kRecord | kReplay | kFeatures | kPolicyCheck | kPolicyExplain | kPolicyClients;
@@ -177,12 +177,6 @@ constexpr std::array kOtherFlags = {
               .help = "enforce or monitor, in place of the policy's own mode",
               .verbs = kPolicyAdd,
               .allowed = "enforce or monitor"},
-    OtherFlag{.name = "measure",
-              .short_name = "",
-              .value_name = "DURATION",
-              .help = "Let the kernel count runs and their time for that long, such as 5s, and then show the list",
-              .verbs = kPolicyList,
-              .allowed = "a duration such as 5s or 1m30s, above 0"},
     OtherFlag{.name = "show-config",
               .short_name = "",
               .value_name = "",

@@ -5,14 +5,12 @@
 #include <cstdio>
 #include <filesystem>
 #include <optional>
-#include <thread>
 
 #include <fmt/format.h>
 
 #include "agent/commands.h"
 #include "agent/control.h"
 #include "agent/policy_file.h"
-#include "kernel/run_stats.h"
 
 namespace redan::agent {
 namespace {
@@ -53,10 +51,6 @@ Result<void> add_all(const PolicyClientCommand& command) {
 }
 
 Result<void> list(const PolicyClientCommand& command) {
-  if (command.measure) {
-    REDAN_ASSIGN(const Fd counting, kernel::count_runs());
-    std::this_thread::sleep_for(*command.measure);
-  }
   REDAN_ASSIGN(const std::string text,
                ask_agent(command.run_dir, {.words = {"list", command.json ? "json" : "text"}, .text = {}}));
   return print(text);

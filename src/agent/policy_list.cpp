@@ -32,7 +32,7 @@ Sums sums_of(const ListedPolicy& policy) {
 }
 
 std::string runs_text(const kernel::HookRuns& runs) {
-  if (runs.count == 0) return "no runs counted";
+  if (runs.count == 0) return "no runs";
   return fmt::format("{} runs, {} ns, {} ns each", runs.count, runs.nanoseconds, runs.nanoseconds / runs.count);
 }
 

@@ -229,12 +229,8 @@ def clients(arguments, cases, folder):
                     + ([] if hook["attachment"] in ("lsm", "fentry", "kprobe") else [f"attachment: {hook}"]))
         text = life.policy("list").stdout.decode()
         cases.check("clients: list for people",
-                    [f"no {word!r} in {text!r}" for word in ("added", "enabled", "posts by selector: 1", good)
+                    [f"no {word!r} in {text!r}" for word in ("added", "enabled", "posts by selector: 1", " ns each", good)
                      if word not in text])
-        measured = life.policy("list", "--measure", "1s")
-        cases.check("clients: list with measured runs",
-                    differs("exit code", measured.code, 0)
-                    + ([] if " ns each" in measured.stdout.decode() else [f"no runs: {measured.stdout!r}"]))
         refused = {
             "a second time": (("add", good), 3, "redan policy delete added"),
             "a bad one": (("add", bad), 3, "Pots"),
