@@ -231,7 +231,7 @@ TEST_CASE("nothing is left of a hook that is gone") {
     CHECK(hook->facts().map_bytes > 0);
   }
   Plan refused = prctl_plan();
-  refused.selector().text(0, REDAN_OP_TEXT, {std::string(300, 'x')});
+  refused.selector().text(0, REDAN_OP_TEXT, {std::string(REDAN_EQUAL_MAX + 1, 'x')});
   CHECK(!stage.loader().load(refused.build()));
   // The kernel frees them some time after they are closed.
   for (int i = 0; i < 100 && count_ids(::bpf_map_get_next_id) != maps; ++i) ::usleep(100000);
