@@ -17,6 +17,9 @@ static __noinline u32 file__read(struct hook_slot *slot, struct hook_text *text,
 	if (file__read_path(file, &place) || READ_WORD(&inode, struct file, file, f_inode) ||
 	    READ_TYPED(&mode, struct inode, inode, i_mode))
 		return REDAN_ARG_UNREADABLE;
+	/* A typed load of what is no file gives 0, which no file has. */
+	if (!place.vfsmount || !place.dentry || !inode)
+		return REDAN_ARG_UNREADABLE;
 	slot->aux = mode;
 	slot->fields[REDAN_FIELD_FILE_TYPE] = mode >> S_IFMT_SHIFT;
 	return hook_path__read(text, place.vfsmount, place.dentry);

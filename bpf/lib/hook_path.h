@@ -131,6 +131,8 @@ __weak __noinline int hook_path__read(struct hook_text *text, u64 vfsmount, u64 
 	hook_path__start_text(text);
 	if (!settings.kernel_reads || !fs || !path__start(fs, &place, &p.walk, true)) /* no fs: the task is ending */
 		return REDAN_ARG_UNREADABLE;
+	if (!p.walk.in.root) /* every mount has a root; a typed load of what is none gives 0 */
+		return REDAN_ARG_UNREADABLE;
 	flags = hook_path__mark_deleted(text, dentry);
 	p.text = text;
 	bpf_loop(REDAN_CWD_COMPONENTS_MAX, hook_path__step, &p, 0);
