@@ -313,7 +313,7 @@ struct redan_hook_counters {
 	__u64 lost;            /* the ring was filled to its limit, or full */
 	__u64 no_scratch;      /* not decided: no scratch memory was free */
 	__u64 unreadable;      /* arguments that could not be read; filters on them were false */
-	__u64 no_task_storage; /* what was found out of the binary could not be kept, and was found out again */
+	__u64 no_task_storage; /* the binary was found out again, or a change of the process was not seen */
 };
 REDAN_PIN_SIZE(struct redan_hook_counters, 16 * 8);
 

@@ -64,8 +64,10 @@ static __noinline u64 process__changes(u32 field)
 	const struct task_struct *task = bpf_get_current_task_btf();
 	const struct task_state *kept = process__kept_state();
 
-	if (!kept)
+	if (!kept) { /* not known, so nothing that is told */
+		HOOK_COUNT(no_task_storage);
 		return 0;
+	}
 	switch (field) {
 	case REDAN_FIELD_NAMESPACE_CHANGES:
 		return process__namespace_changes(task, kept);

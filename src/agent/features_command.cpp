@@ -6,17 +6,12 @@
 #include <fmt/format.h>
 
 #include "agent/commands.h"
+#include "agent/print.h"
 #include "kernel/features.h"
 #include "kernel/features_report.h"
 
 namespace redan::agent {
 namespace {
-
-Result<void> print(const std::string& text) {
-  const bool written = std::fwrite(text.data(), 1, text.size(), stdout) == text.size();
-  if (!written || std::fflush(stdout) != 0) return errno_error("cannot write to standard output");
-  return {};
-}
 
 Result<void> as_result(const kernel::SensorVerdict& verdict) {
   if (verdict.runs) return {};

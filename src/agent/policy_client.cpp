@@ -11,17 +11,12 @@
 #include "agent/commands.h"
 #include "agent/control.h"
 #include "agent/policy_file.h"
+#include "agent/print.h"
 
 namespace redan::agent {
 namespace {
 
 void complain(std::string_view text) { std::fwrite(text.data(), 1, text.size(), stderr); }
-
-Result<void> print(const std::string& text) {
-  const bool written = std::fwrite(text.data(), 1, text.size(), stdout) == text.size();
-  if (!written || std::fflush(stdout) != 0) return errno_error("cannot write to standard output");
-  return {};
-}
 
 Result<void> add_one(const PolicyClientCommand& command, const std::string& file) {
   REDAN_ASSIGN(std::string text, read_policy_file(file));

@@ -5,6 +5,7 @@
 
 #include "agent/commands.h"
 #include "agent/policy_file.h"
+#include "agent/print.h"
 #include "policy/compile.h"
 #include "policy/lint.h"
 
@@ -38,9 +39,8 @@ Result<void> run_policy_check(const PolicyCheckCommand& command) {
         diagnostics, [](const policy::Diagnostic& d) { return d.severity == policy::Severity::kError; });
     refused += is_refused ? 1 : 0;
     const std::string lines = diagnostics.empty() ? file + ": ok" : policy::format(diagnostics, file);
-    std::printf("%s\n", lines.c_str());
+    REDAN_TRY(print(lines + "\n"));
   }
-  if (std::fflush(stdout) != 0) return errno_error("cannot write to standard output");
   const std::string of_how_many = " of " + std::to_string(command.files.size()) + " policies";
   if (refused > 0) return Error{ErrorCode::kConfig, std::to_string(refused) + of_how_many + " cannot be loaded"};
   if (unreadable) return Error{unreadable->code, "not all policies could be read"};

@@ -49,6 +49,14 @@ Result<PolicyDirectory::Changes> PolicyDirectory::look(bool at_once) {
   Changes changes;
   if (directory_.empty()) return changes;
   REDAN_ASSIGN(const Versions now, files_in(directory_));
+  std::error_code error;
+  if (!known_.empty() && now.empty() && !std::filesystem::exists(directory_, error)) {
+    return Error{
+        ErrorCode::kRuntime,
+        fmt::format("--tracing-policy-dir: {} is gone; its policies stay as they are, redan policy delete takes "
+                    "one away",
+                    directory_)};
+  }
   for (const auto& [path, version] : now) known_.try_emplace(path);
   for (auto known = known_.begin(); known != known_.end();) {
     auto& [path, file] = *known;

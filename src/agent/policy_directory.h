@@ -32,7 +32,7 @@ class PolicyDirectory {
   Result<Changes> first_look() { return look(true); }
   /// What has changed since the last report. Only what two looks found alike is reported, so that a file that is being written,
   /// or is missing for a moment while an editor saves it, is left alone. Costs a stat per file. Error: the directory cannot be
-  /// read, though it is there; nothing is reported then.
+  /// read, or had policies and is gone as a whole (a mount that is away); nothing is reported then.
   Result<Changes> look() { return look(false); }
 
  private:

@@ -13,6 +13,7 @@
 #include "agent/plan_words.h"
 #include "agent/policy_file.h"
 #include "agent/policy_list.h"
+#include "agent/print.h"
 #include "kernel/bpf_kernel.h"
 #include "policy/compile.h"
 #include "policy/lint.h"
@@ -173,12 +174,6 @@ std::string json_of(const std::vector<Explained>& policies) {
   }
   json.end_array().end_object();
   return json.finish();
-}
-
-Result<void> print(const std::string& text) {
-  const bool written = std::fwrite(text.data(), 1, text.size(), stdout) == text.size();
-  if (!written || std::fflush(stdout) != 0) return errno_error("cannot write to standard output");
-  return {};
 }
 
 }  // namespace

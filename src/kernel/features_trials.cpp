@@ -18,6 +18,7 @@
 
 #include "base/fd.h"
 #include "kernel/features_files.h"
+#include "kernel/instruction.h"
 #include "kernel/libbpf_messages.h"
 #include "kernel/lockdown.h"
 
@@ -29,14 +30,6 @@ using enum FeatureState;
 /// Of the sensor's ring while it is tried.
 constexpr uint64_t kTrialRingBytes = 64u << 10;
 
-constexpr bpf_insn instruction(uint8_t code, uint8_t dst, uint8_t src, int32_t imm) {
-  bpf_insn insn{};
-  insn.code = code;
-  insn.dst_reg = dst & 0xf;
-  insn.src_reg = src & 0xf;
-  insn.imm = imm;
-  return insn;
-}
 constexpr bpf_insn set(uint8_t reg, int32_t value) { return instruction(BPF_ALU64 | BPF_MOV | BPF_K, reg, 0, value); }
 constexpr bpf_insn call(int32_t helper) { return instruction(BPF_JMP | BPF_CALL, 0, 0, helper); }
 constexpr bpf_insn leave() { return instruction(BPF_JMP | BPF_EXIT, 0, 0, 0); }

@@ -16,6 +16,8 @@
 #include <bpf/bpf.h>
 #include <fmt/format.h>
 
+#include "kernel/instruction.h"
+
 namespace redan::kernel {
 
 bool is_same_site(const HookTarget& one, const HookTarget& other) {
@@ -50,15 +52,6 @@ Error attach_error(const HookTarget& target, int error_number) {
       error_number == EPERM ? ErrorCode::kPrivilege : ErrorCode::kKernel,
       fmt::format("attach {}/{}: {}", hook_attachment_name(target.attachment), target.name,
                   full ? "the function has as many programs as it can take (38)" : std::strerror(error_number))};
-}
-
-constexpr bpf_insn instruction(uint8_t code, uint8_t dst, uint8_t src, int32_t imm) {
-  bpf_insn insn{};
-  insn.code = code;
-  insn.dst_reg = dst & 0xf;
-  insn.src_reg = src & 0xf;
-  insn.imm = imm;
-  return insn;
 }
 
 /// bpf_tail_call(ctx, first, 0); return 0. With a constant index the JIT makes a direct jump of it.

@@ -12,18 +12,10 @@
 #include <bpf/libbpf.h>
 
 #include "base/fd.h"
+#include "kernel/instruction.h"
 
 namespace redan::kernel {
 namespace {
-
-constexpr bpf_insn instruction(uint8_t code, uint8_t dst, uint8_t src, int32_t imm) {
-  bpf_insn insn{};
-  insn.code = code;
-  insn.dst_reg = dst & 0xf;
-  insn.src_reg = src & 0xf;
-  insn.imm = imm;
-  return insn;
-}
 
 bool is_helper_call(const bpf_insn& insn) { return insn.code == (BPF_JMP | BPF_CALL) && insn.src_reg == 0; }
 

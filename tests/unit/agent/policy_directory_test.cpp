@@ -85,6 +85,8 @@ TEST_CASE("a directory that is absent has no policies, one that cannot be read k
   CHECK(look(absent).changed == Paths{file});
 
   std::filesystem::rename(dir.path("later"), dir.path("before"));
+  REQUIRE_FALSE(absent.look().ok());  // gone as a whole
+  REQUIRE_FALSE(absent.look().ok());
   dir.write("later", "no directory");
   const auto unreadable = absent.look();
   REQUIRE_FALSE(unreadable.ok());
