@@ -119,6 +119,7 @@ enum redan_field {
 	REDAN_FIELD_EFFECTIVE_CHANGES = 26,
 	REDAN_FIELD_INHERITABLE_CHANGES,
 	REDAN_FIELD_PERMITTED_CHANGES,
+	REDAN_FIELD_FOLLOWED, /* for REDAN_OP_FOLLOWED */
 	REDAN_FIELD_COUNT,
 };
 
@@ -136,6 +137,9 @@ enum redan_op {
 	REDAN_OP_ADDRESS, /* saddr or daddr (field) is in the set (struct redan_address4_key, 6) */
 	REDAN_OP_GAINED,  /* the set of slot2 has a bit that the set of slot lacks */
 	REDAN_OP_PIDS, /* REDAN_OP_EQUAL on the process or one of its ancestors (followForks), values or set if count is 0 */
+	REDAN_OP_FOLLOWED, /* the process or one that it descends from ran one of the binaries (followChildren); user space has
+			    * values[0][0] say which bit of its mark that is (lib/follow.h)
+			    */
 };
 
 enum redan_filter_option {

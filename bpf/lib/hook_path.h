@@ -5,8 +5,9 @@
 #ifndef REDAN_LIB_HOOK_PATH_H
 #define REDAN_LIB_HOOK_PATH_H
 
-#include "lib/hook_scratch.h"
+#include "lib/kernel_reads.h"
 #include "lib/path.h"
+#include "lib/text.h"
 
 /* " (deleted)", as d_path() has it; in two numbers, for a string would be a map of its own in each hook. */
 #define DELETED_FIRST 0x6574656c65642820ull /* " (delete" */
@@ -117,17 +118,14 @@ static __always_inline long file__read_path(u64 file, struct path_place *to)
 	       READ_WORD(&to->dentry, struct file, file, f_path.dentry);
 }
 
-/* Global functions: see path.h. They return flags of the slot. */
-__weak __noinline int hook_path__read(struct hook_text *text, u64 vfsmount, u64 dentry)
+/* The path as the owner of `fs` sees it. Returns flags of the slot. */
+static __always_inline u32 hook_path__build(struct hook_text *text, const struct fs_struct *fs, u64 vfsmount,
+					    u64 dentry)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
-	const struct fs_struct *fs = task->fs;
 	struct path_place place = {.vfsmount = vfsmount, .dentry = dentry};
 	struct hook_path p = {};
 	u32 flags;
 
-	if (!text)
-		return REDAN_ARG_UNREADABLE;
 	hook_path__start_text(text);
 	if (!settings.kernel_reads || !fs || !path__start(fs, &place, &p.walk, true)) /* no fs: the task is ending */
 		return REDAN_ARG_UNREADABLE;
@@ -137,6 +135,16 @@ __weak __noinline int hook_path__read(struct hook_text *text, u64 vfsmount, u64 
 	p.text = text;
 	bpf_loop(REDAN_CWD_COMPONENTS_MAX, hook_path__step, &p, 0);
 	return flags | hook_path__flags(text, p.walk.end);
+}
+
+/* Global functions: see path.h. They return flags of the slot. */
+__weak __noinline int hook_path__read(struct hook_text *text, u64 vfsmount, u64 dentry)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+
+	if (!text)
+		return REDAN_ARG_UNREADABLE;
+	return hook_path__build(text, task->fs, vfsmount, dentry);
 }
 
 __weak __noinline int hook_path__read_dentry(struct hook_text *text, u64 dentry)

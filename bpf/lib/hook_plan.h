@@ -7,7 +7,7 @@
 #define REDAN_LIB_HOOK_PLAN_H
 
 #include "abi/hook.h"
-#include "lib/compat.h"
+#include "lib/kernel_reads.h"
 #include "lib/shared.h"
 
 __weak const volatile struct redan_hook_plan plan = {};
@@ -58,44 +58,5 @@ static __always_inline bool arg_type__is_path(u32 type)
 	return type == REDAN_ARG_FILE || type == REDAN_ARG_PATH || type == REDAN_ARG_DENTRY || type == REDAN_ARG_FD ||
 	       type == REDAN_ARG_KIOCB || type == REDAN_ARG_BINPRM;
 }
-
-/* --- reads of kernel memory --- */
-
-/* Reads of kernel memory, refused under lockdown=confidentiality: there they fail without being tried. */
-static __always_inline long kernel__read(void *to, u32 size, const void *from)
-{
-	return settings.kernel_reads ? bpf_probe_read_kernel(to, size, from) : -1;
-}
-
-/* Reads a field of the struct at `address`, a plain number: typed pointers of many kinds would make the verifier go through what
- * follows once for each. `to` has the size of the field.
- */
-#define READ_FIELD(to, type, address, field)                                                                       \
-	({                                                                                                         \
-		_Static_assert(sizeof(*(to)) == sizeof(((type *)0)->field), "size of the field");                  \
-		kernel__read((to), sizeof(*(to)), (const void *)((address) + bpf_core_field_offset(type, field))); \
-	})
-
-/* The same where typed loads of any address are to be had: a tenth of the cost. They cannot fail: what cannot be read is 0. */
-#define READ_TYPED(to, type, address, field)                               \
-	({                                                                 \
-		long failed = 0;                                           \
-		if (settings.kernel_reads && HAS_TYPED_READS)              \
-			*(to) = TYPED(type, (address))->field;             \
-		else                                                       \
-			failed = READ_FIELD((to), type, (address), field); \
-		failed;                                                    \
-	})
-
-/* And of a field that is a pointer, into a plain number. */
-#define READ_WORD(to, type, address, field)                                              \
-	({                                                                               \
-		long failed = 0;                                                         \
-		if (settings.kernel_reads && HAS_TYPED_READS)                            \
-			*(to) = WORD_AT((address) + bpf_core_field_offset(type, field)); \
-		else                                                                     \
-			failed = READ_FIELD((to), type, (address), field);               \
-		failed;                                                                  \
-	})
 
 #endif

@@ -3,6 +3,7 @@
 #ifndef REDAN_LIB_HOOK_PROCESS_H
 #define REDAN_LIB_HOOK_PROCESS_H
 
+#include "lib/follow.h"
 #include "lib/hook_changes.h"
 #include "lib/hook_filter.h"
 #include "lib/hook_path.h"
@@ -113,7 +114,9 @@ static __noinline bool process__lineage_matches(hook_filter *f)
 
 /* --- the binary: the path of the executable file, as the process sees it --- */
 
-/* What the filters said of a process's binary, as long as it runs that: a path is dear. */
+/* What the filters said of the binary, as long as the process runs that: a path is dear. Kept for each thread, which may have a
+ * root of its own, so that nobody reads it while it is written.
+ */
 struct binary_verdict {
 	u64 exec_id;
 	u64 exe_file;
@@ -156,7 +159,6 @@ static __noinline u64 binary__judge(struct hook_scratch *s, u64 exe_file)
 static __noinline u64 binary__matches(void)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
-	struct task_struct *leader = task->group_leader;
 	struct mm_struct *mm = task->mm;
 	struct fs_struct *fs = task->fs;
 	struct binary_verdict *kept;
@@ -166,12 +168,12 @@ static __noinline u64 binary__matches(void)
 		return 0;
 
 	struct binary_verdict now = {
-		.exec_id = leader->self_exec_id,
+		.exec_id = task->self_exec_id,
 		.exe_file = (u64)mm->exe_file,
 		.root = (u64)fs->root.dentry,
 	};
 
-	kept = bpf_task_storage_get(&hook_binaries, leader, 0, 0);
+	kept = bpf_task_storage_get(&hook_binaries, task, 0, 0);
 	if (kept && kept->exec_id == now.exec_id && kept->exe_file == now.exe_file && kept->root == now.root)
 		return kept->matches;
 	s = scratch__take();
@@ -180,16 +182,37 @@ static __noinline u64 binary__matches(void)
 	now.matches = binary__judge(s, now.exe_file);
 	scratch__give(s);
 	if (kept)
-		*kept = now; /* another thread writes the same, or its own chroot's; then it is found out again */
-	else if (!bpf_task_storage_get(&hook_binaries, leader, &now, BPF_LOCAL_STORAGE_GET_F_CREATE))
+		*kept = now;
+	else if (!bpf_task_storage_get(&hook_binaries, task, &now, BPF_LOCAL_STORAGE_GET_F_CREATE))
 		HOOK_COUNT(no_task_storage);
 	return now.matches;
+}
+
+/* --- the binaries that it descends from --- */
+
+static __noinline bool process__is_followed(hook_filter *f)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct follow_mark *mark;
+	bool found;
+
+	if (!task->mm) /* as with binary__matches() */
+		return false;
+	mark = bpf_task_storage_get(&follow_marks, task, 0, 0);
+	found = mark && (mark->members & f->values[0][0]);
+	if (!found && mark && mark->unread) {
+		HOOK_COUNT(unreadable);
+		return false;
+	}
+	return found != filter__negated(f);
 }
 
 /* --- the filters of a selector --- */
 
 static __noinline bool process__matches(hook_filter *f)
 {
+	if (f->op == REDAN_OP_FOLLOWED)
+		return process__is_followed(f);
 	if (f->op == REDAN_OP_PIDS)
 		return process__lineage_matches(f);
 	return number__matches(f, process__number(f->field));

@@ -6,32 +6,10 @@
 #define REDAN_LIB_HOOK_SCRATCH_H
 
 #include "lib/hook_plan.h"
+#include "lib/text.h"
 
 #define SCRATCH_TRIES 4
 #define SCRATCH_STRIDE 5 /* odd, so that the tries of two CPUs seldom meet */
-
-/* A text is in `area` at `at`, behind eight bytes for the first two words of a set's key: so it is looked up where it is. Strings
- * begin at TEXT_HEAD; paths, written from their end, end at TEXT_END, behind which there are zeros only.
- */
-#define TEXT_HEAD 8
-#define TEXT_KEY 256 /* bytes that a key looks at */
-#define TEXT_END (TEXT_HEAD + REDAN_TEXT_MAX)
-#define TEXT_AREA (TEXT_END + TEXT_KEY + 8)
-
-struct hook_text {
-	u32 at;
-	u32 len;
-	u32 tail;       /* bytes at the end of a path which are no part of it: " (deleted)" */
-	u32 components; /* of a path */
-	u32 cursor;     /* while the record is written */
-	u32 out;
-	u8 component_len[REDAN_CWD_COMPONENTS_MAX]; /* the leaf first */
-	char area[TEXT_AREA];
-};
-
-enum slot_flag {
-	SLOT_CUT_PATH = 1 << 8, /* beside enum redan_arg_flag, not sent: does not decide anything */
-};
 
 struct hook_slot {
 	u64 raw;                       /* as found at the source */

@@ -38,12 +38,6 @@ static __always_inline bool set__has_number(u32 set, u64 value)
 	return bpf_map_lookup_elem(&hook_numbers, &key) != NULL;
 }
 
-/* The eight bytes before the text, which the key of a set begins with. The mask is for the verifier: `at` is at least TEXT_HEAD. */
-static __always_inline void *text__key(struct hook_text *text)
-{
-	return text->area + ((text->at - TEXT_HEAD) & (REDAN_TEXT_MAX - 1));
-}
-
 /* What of the text begins at `from`, as a key: its first words are written over the eight bytes before, for as long as it takes. */
 static __always_inline u32 piece__find(struct hook_text *text, u32 from, u32 state, u32 len)
 {

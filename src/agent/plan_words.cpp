@@ -53,12 +53,17 @@ std::string process_subject(const redan_filter& filter) {
   static constexpr std::array<std::string_view, 10> kNamespaces = {
       "uts", "ipc", "mnt", "pid", "pid_for_children", "net", "time", "time_for_children", "cgroup", "user"};
   if (filter.op == REDAN_OP_PIDS) return "the pid of the process or of one of its ancestors";
-  if (filter.field >= REDAN_FIELD_NAMESPACE)
+  if (filter.field >= REDAN_FIELD_NAMESPACE && filter.field < unsigned{REDAN_FIELD_NAMESPACE} + unsigned{REDAN_NS_COUNT})
     return fmt::format("the {} namespace", exporting::word_of(kNamespaces, filter.field - REDAN_FIELD_NAMESPACE));
   switch (filter.field) {
     case REDAN_FIELD_PID: return "the pid";
     case REDAN_FIELD_NS_PID: return "the pid in its own namespace";
     case REDAN_FIELD_BINARY: return "the binary";
+    case REDAN_FIELD_FOLLOWED: return "the binary or one that the process descends from";
+    case REDAN_FIELD_NAMESPACE_CHANGES: return "what has changed of the namespaces";
+    case REDAN_FIELD_EFFECTIVE_CHANGES: return "what has changed of the effective capabilities";
+    case REDAN_FIELD_INHERITABLE_CHANGES: return "what has changed of the inheritable capabilities";
+    case REDAN_FIELD_PERMITTED_CHANGES: return "what has changed of the permitted capabilities";
     case REDAN_FIELD_EFFECTIVE: return "the effective capabilities";
     case REDAN_FIELD_INHERITABLE: return "the inheritable capabilities";
     case REDAN_FIELD_PERMITTED: return "the permitted capabilities";
@@ -130,6 +135,7 @@ std::vector<std::string> values_of(const event::HookPlan& plan, const redan_filt
     case REDAN_OP_TEXT: return texts_of(plan.texts, filter.set);
     case REDAN_OP_PREFIX: return texts_of(plan.prefixes, filter.set);
     case REDAN_OP_POSTFIX: return texts_of(plan.postfixes, filter.set);
+    case REDAN_OP_FOLLOWED: return texts_of(plan.followed, filter.set);
     case REDAN_OP_ADDRESS:
       for (const event::SetAddress& address : plan.addresses)
         if (address.set == filter.set) values.push_back(address_text(address));

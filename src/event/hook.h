@@ -112,6 +112,7 @@ struct HookPlan {
   std::vector<SetText> postfixes;
   std::vector<SetNumber> numbers;
   std::vector<SetAddress> addresses;
+  std::vector<SetText> followed;  ///< binaries of REDAN_OP_FOLLOWED
 };
 
 }  // namespace redan::event

@@ -196,7 +196,8 @@ Result<void> HookMapMaker::add(HookMaps& maps, size_t index, const event::HookPl
 }
 
 Result<HookMaps> HookMapMaker::make(const event::HookPlan& plan, const redan_hook_plan& program,
-                                    const redan_settings& settings, const redan_hook_settings& own_settings) {
+                                    const redan_settings& settings, const redan_hook_settings& own_settings,
+                                    int follow_marks) {
   HookMaps maps;
   maps.own.resize(template_.maps.size());
   maps.all.resize(template_.maps.size(), -1);
@@ -206,6 +207,7 @@ Result<HookMaps> HookMapMaker::make(const event::HookPlan& plan, const redan_hoo
       case HookMapRole::kRing: maps.all[i] = sensor_.ring.get(); break;
       case HookMapRole::kTaskStates: maps.all[i] = sensor_.task_states.get(); break;
       case HookMapRole::kSensorCounters: maps.all[i] = sensor_.counters.get(); break;
+      case HookMapRole::kFollowMarks: maps.all[i] = follow_marks; break;
       case HookMapRole::kUnused: break;
       case HookMapRole::kPool: {
         REDAN_ASSIGN(maps.all[i], pool(shape, program));

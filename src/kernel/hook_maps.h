@@ -58,9 +58,10 @@ class HookMapMaker {
   HookMapMaker(const HookTemplate& shapes, SensorMaps sensor, uint32_t scratch_entries)
       : template_(shapes), sensor_(std::move(sensor)), scratch_entries_(scratch_entries) {}
 
-  /// kConfig: a value is longer than a key. `settings`, `own_settings`: what stands beside the plan.
+  /// kConfig: a value is longer than a key. `settings`, `own_settings`: what stands beside the plan; `follow_marks`: -1 if the plan
+  /// follows no binaries.
   Result<HookMaps> make(const event::HookPlan& plan, const redan_hook_plan& program, const redan_settings& settings,
-                        const redan_hook_settings& own_settings);
+                        const redan_hook_settings& own_settings, int follow_marks);
 
  private:
   Result<Fd> create(const HookMapShape& shape, uint32_t max_entries) const;

@@ -132,6 +132,7 @@ HookMapRole role_of(const hook& skeleton, const bpf_map* map) {
   if (map == maps.bss) return HookMapRole::kSensorCounters;
   if (map == maps.process_ring) return HookMapRole::kRing;
   if (map == maps.task_states) return HookMapRole::kTaskStates;
+  if (map == maps.follow_marks) return HookMapRole::kFollowMarks;
   if (map == maps.leaderless_states) return HookMapRole::kUnused;
   if (map == maps.hook_scratches || map == maps.hook_sockets || map == maps.hook_rates) return HookMapRole::kPool;
   return HookMapRole::kOwn;

@@ -27,6 +27,7 @@ enum class HookMapRole : uint8_t {
   kRing,            ///< the sensor's
   kTaskStates,      ///< the sensor's
   kSensorCounters,  ///< the sensor's
+  kFollowMarks,     ///< of those who follow the same binaries
   kUnused,          ///< the sensor's, of no use to hooks
 };
 

@@ -16,6 +16,7 @@
 #include <bpf/libbpf.h>
 #include <fmt/format.h>
 
+#include "kernel/follow.h"
 #include "kernel/hook_maps.h"
 #include "kernel/hook_sites.h"
 #include "kernel/hook_targets.h"
@@ -135,7 +136,27 @@ struct HookBody {
   HookCounters counters;
   Fd program;
   HookFacts facts;
+  std::vector<std::shared_ptr<FollowedBinaries>> followed;  ///< by filters of the plan
 };
+
+/// Finds out which marks the plan's filters look for.
+Result<std::vector<std::shared_ptr<FollowedBinaries>>> follow_binaries(const event::HookPlan& plan,
+                                                                       redan_hook_plan& program, Follower& follower) {
+  std::vector<std::shared_ptr<FollowedBinaries>> followed;
+  for (redan_selector& selector : program.selectors) {
+    for (redan_filter& filter : selector.process) {
+      if (filter.op != REDAN_OP_FOLLOWED) continue;
+      BinaryPaths paths;
+      for (const event::SetText& binary : plan.followed) {
+        if (binary.set == filter.set) paths.push_back(binary.bytes);
+      }
+      REDAN_ASSIGN(std::shared_ptr<FollowedBinaries> set, follower.follow(std::move(paths)));
+      filter.values[0][0] = set->mark();
+      followed.push_back(std::move(set));
+    }
+  }
+  return followed;
+}
 
 }  // namespace
 
@@ -143,6 +164,7 @@ struct HookLoader::State {
   SensorParts sensor;
   HookingFacts facts;
   KernelSymbols symbols;
+  Follower follower;
   std::optional<HookSites> sites;
   uint32_t scratch_entries = kScratchEntriesMost;
   SensorMaps sensor_maps;
@@ -169,7 +191,9 @@ Result<HookBody> HookLoader::State::load(const event::HookPlan& plan, const Hook
   program_plan.parameters = target.parameters;
   const redan_hook_settings own_settings{.ring_limit = static_cast<uint32_t>(sensor.ring_bytes / 2),
                                          .scratch_entries = scratch_entries};
-  REDAN_ASSIGN(HookMaps maps, maker->make(plan, program_plan, sensor.settings, own_settings));
+  REDAN_ASSIGN(auto followed, follow_binaries(plan, program_plan, follower));
+  const int marks = followed.empty() ? -1 : followed.front()->marks_fd();
+  REDAN_ASSIGN(HookMaps maps, maker->make(plan, program_plan, sensor.settings, own_settings, marks));
   const HookProgram& program = prepared->programs[static_cast<size_t>(target.attachment)];
   REDAN_ASSIGN(Fd fd, load_program(program, prepared->types.get(), target, at, with_maps(program, maps.all)));
   REDAN_ASSIGN(const bpf_prog_info info, program_info(fd.get()));
@@ -182,7 +206,8 @@ Result<HookBody> HookLoader::State::load(const event::HookPlan& plan, const Hook
                   .next = std::move(maps.own[maps.next]),
                   .counters = std::move(maps.counters),
                   .program = std::move(fd),
-                  .facts = std::move(told)};
+                  .facts = std::move(told),
+                  .followed = std::move(followed)};
 }
 
 Result<HookBody> HookLoader::State::load_first(const event::HookPlan& plan, std::vector<HookTarget>& targets) {
@@ -214,6 +239,11 @@ struct LoadedHook::State {
     body = std::move(now);
     chained = {.program = body.program.get(), .next = body.next.get(), .chain = nullptr};
   }
+  /// The marks that the hook looks for are there before it runs.
+  Result<void> cover() const {
+    for (const std::shared_ptr<FollowedBinaries>& set : body.followed) REDAN_TRY(set->cover());
+    return {};
+  }
   void joined() { missed_before = HookSites::missed(*chained.chain); }
   void leaves() {
     if (chained.chain != nullptr) missed += HookSites::missed(*chained.chain) - missed_before;
@@ -225,6 +255,7 @@ LoadedHook::~LoadedHook() { detach(); }
 
 Result<void> LoadedHook::attach() {
   if (state_->chained.chain != nullptr) return {};
+  REDAN_TRY(state_->cover());
   Result<void> done = state_->loader.sites->add(state_->chained, state_->body.target);
   while (!done && state_->plan && !state_->others.empty()) {
     Result<HookBody> other = state_->loader.load_first(*state_->plan, state_->others);
@@ -254,6 +285,7 @@ Result<void> LoadedHook::attach_in_place_of(Hook& old) {
     old.detach();
     return {};
   }
+  REDAN_TRY(mine.cover());
   other->state_->leaves();
   REDAN_TRY(mine.loader.sites->replace(other->state_->chained, mine.chained));
   mine.joined();
@@ -295,6 +327,7 @@ Result<std::unique_ptr<HookLoader>> HookLoader::make(const SensorParts& sensor) 
       .sensor = sensor,
       .facts = HookingFacts::look_up(),
       .symbols = std::move(symbols),
+      .follower = Follower(sensor.counters, sensor.settings, sensor.btf),
       .sites = std::nullopt,
       .scratch_entries = std::clamp(wanted, kScratchEntriesLeast, kScratchEntriesMost),
       .sensor_maps = {.ring = share(sensor.ring),

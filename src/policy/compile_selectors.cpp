@@ -54,8 +54,6 @@ class SelectorCompiler {
     if (selector_.binaries.size() > 1)
       error(selector_.binaries[1].place, "found " + std::to_string(selector_.binaries.size()) + " entries, allowed: 1");
     for (const BinaryFilter& filter : selector_.binaries) {
-      if (*filter.follow_children)
-        not_supported(context_.diagnostics, filter.follow_children.place, Feature::kFollowChildren);
       if (filter.values.empty()) {
         context_.diagnostics.warning(filter.place, "has no values and so no effect");
         continue;

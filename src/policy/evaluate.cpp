@@ -181,6 +181,11 @@ bool holds(const PidFilter& filter, const ObservedProcess& process) {
 
 bool holds(const BinaryFilter& filter, const ObservedProcess& process) {
   if (filter.values.empty()) return true;
+  const auto is_listed = [&](const std::string& path) {
+    return std::ranges::any_of(filter.values, [&](const Text& v) { return path == *v; });
+  };
+  if (*filter.follow_children && std::ranges::any_of(process.descent, is_listed))
+    return *filter.op == BinaryOperator::kIn;
   if (!process.binary) return false;
   const std::string& path = *process.binary;
   const BinaryOperator op = *filter.op;

@@ -34,6 +34,7 @@ struct ObservedProcess {
   };
   std::vector<Level> levels;          ///< the process, its parent, and so on; at least one
   std::optional<std::string> binary;  ///< nothing: could not be read
+  std::vector<std::string> descent;   ///< binaries that it, or one that it descends from, ran before
   uint64_t effective = 0, inheritable = 0, permitted = 0;
   bool is_in_other_user_ns = false;
   redan_namespaces namespaces{};

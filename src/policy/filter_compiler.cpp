@@ -427,6 +427,7 @@ void FilterCompiler::set_texts(redan_op op, const Texts& values, const Entry* en
       Row{REDAN_OP_TEXT, most_equal, &event::HookPlan::texts},
       Row{REDAN_OP_PREFIX, REDAN_PREFIX_MAX, &event::HookPlan::prefixes},
       Row{REDAN_OP_POSTFIX, REDAN_POSTFIX_MAX, &event::HookPlan::postfixes},
+      Row{REDAN_OP_FOLLOWED, REDAN_EQUAL_SHORT, &event::HookPlan::followed},
   };
   const Row& row = *std::ranges::find(rows, op, &Row::op);
   const redan_arg_type type = entry ? entry->slot.type->extraction : REDAN_ARG_BINPRM;

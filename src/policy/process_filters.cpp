@@ -8,7 +8,7 @@
 #include "policy/filter_entry.h"
 #include "policy/names.h"
 #include "policy/numbers.h"
-#include "policy/unsupported.h"
+#include "policy/words.h"
 
 namespace redan::policy {
 namespace {
@@ -57,9 +57,17 @@ void FilterCompiler::binary(const BinaryFilter& filter, redan_filter& into) {
       Row{BinaryOperator::kPostfix, REDAN_OP_POSTFIX, false}, Row{BinaryOperator::kNotPostfix, REDAN_OP_POSTFIX, true},
   };
   const Row& row = *std::ranges::find(kRows, *filter.op, &Row::op);
-  into.field = REDAN_FIELD_BINARY;
   negate_if(row.is_negated, into);
-  set_texts(row.compiled, filter.values, nullptr, into);
+  if (!*filter.follow_children) {
+    into.field = REDAN_FIELD_BINARY;
+    return set_texts(row.compiled, filter.values, nullptr, into);
+  }
+  if (row.compiled != REDAN_OP_TEXT)
+    error(filter.follow_children.place,
+          "found followChildren with " + std::string(word_for(*filter.op)) + ", allowed: with In and NotIn");
+  into.field = REDAN_FIELD_FOLLOWED;
+  into.count = 1;
+  set_texts(REDAN_OP_FOLLOWED, filter.values, nullptr, into);
 }
 
 void FilterCompiler::ns(const NamespaceFilter& filter, redan_filter& into) {

@@ -24,7 +24,6 @@ constexpr std::array kRows = {
     Row{Feature::kMatchWorkloads, "selecting workloads", "filter by matchNamespaces instead"},
     Row{Feature::kData, "values from outside of the arguments (data, matchData)", "leave them out"},
     Row{Feature::kResolve, "following members of structures (resolve)", "take the argument itself"},
-    Row{Feature::kFollowChildren, "matching the children of a binary", "list the children's binaries"},
     Row{Feature::kParentBinaries, "matching the parent's binary", "leave it out"},
     Row{Feature::kCelExpr, "the operator CelExpr", "use the operators of numbers"},
     Row{Feature::kSubString, "searching inside of texts", "use Equal, Prefix or Postfix"},

@@ -19,7 +19,6 @@ enum class Feature : uint8_t {
   kMatchWorkloads,
   kData,
   kResolve,
-  kFollowChildren,
   kParentBinaries,
   kCelExpr,
   kSubString,

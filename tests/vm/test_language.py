@@ -8,7 +8,9 @@ checklist bear its words. Later parts of the language (enforcement, resolve, wor
 import ctypes
 import json
 import os
+import shutil
 import socket
+import subprocess
 import sys
 import tempfile
 import threading
@@ -16,7 +18,7 @@ import threading
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from lib.agent import Agent  # noqa: E402
 from lib.cases import Cases, kernel_variant, parse_arguments, shorten  # noqa: E402
-from lib.language_policies import LENGTHS, LONG_PATHS, POLICIES  # noqa: E402
+from lib.language_policies import FOREBEAR, LENGTHS, LONG_PATHS, POLICIES  # noqa: E402
 from lib.syscalls import (NET_RAW, SYS_TIME, UNSHARE_IPC, UNSHARE_PID, UNSHARE_UTS, call, child, rmdir, rmdir_i386, seek,  # noqa: E402
                           set_effective, unshare)
 
@@ -157,6 +159,42 @@ def follow_forks():
         return (expect("descendants of the test", host, ["7000", "7001"]) +
                 expect("descendants of pid 1 of a namespace", len(inside), 1) +
                 expect("a process of the initial namespace", outside in inside, False))
+    return problems
+
+
+# A program that seeks, and what its family is to do.
+SEEKS = "import ctypes; ctypes.CDLL(None).lseek(-1, ctypes.c_long({}), 0)"
+PYTHON = "/usr/bin/python3 -S -E -c"
+
+
+class Family:
+    """A process of the binary that a policy follows, and its child: they are there before the policy is."""
+
+    def __init__(self):
+        shutil.copy(os.path.realpath("/bin/sh"), FOREBEAR)
+        waiting = f"{PYTHON} 'print(flush=True); input(); {SEEKS.format(7300)}; {SEEKS.format(7310)}'"
+        self.process = subprocess.Popen([FOREBEAR, "-c", f"{waiting}; true"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self.process.stdout.read(1)
+
+    def go_on(self):
+        self.process.communicate(b"\n", timeout=60)
+
+
+def follow_children(family):
+    def run(script, **environment):
+        subprocess.run([FOREBEAR, "-c", script], check=False, timeout=60, env=os.environ | environment)
+
+    family.go_on()
+    run(f"{PYTHON} '{SEEKS.format(7301)}'; true")
+    grandchild = f"{PYTHON} '{SEEKS.format(7303)}'"
+    run(f"{PYTHON} 'import os; {SEEKS.format(7302)}; os.system(os.environ[\"GRANDCHILD\"])'; true", GRANDCHILD=grandchild)
+    run(f"exec {PYTHON} '{SEEKS.format(7304)}; {SEEKS.format(7311)}'")
+    child(seek(7305), seek(7312))
+
+    def problems(seen):
+        offsets = [event["args"][1]["long_arg"] for _, event, _ in seen.agent.events("process_kprobe")
+                   if event["policy_name"] == "children"]
+        return expect("offsets", offsets, ["7300", "7301", "7302", "7303", "7304", "7312"])
     return problems
 
 
@@ -356,6 +394,8 @@ def main():
     if "lockdown" in kernel_variant():
         cases.skip("language", "hooks read arguments by address, which lockdown=confidentiality refuses")
         return cases.finish()
+    family = Family()
+    items = ITEMS | {"9 followChildren, before and after the policy came": lambda: follow_children(family)}
     folder = os.path.join(arguments.results or tempfile.mkdtemp(), "language")
     files = write_policies(folder)
     options = [word for file in files for word in ("--tracing-policy", file)]
@@ -365,7 +405,7 @@ def main():
         refused = [f"{record['policy']}: {record.get('error')}" for record in agent.own_records("policy")
                    if record["state"] not in ("enabled", "partially_enabled")]
         cases.check("all policies are accepted", refused)
-        checks = {name: item() for name, item in ITEMS.items() if cases.wanted(name)}
+        checks = {name: item() for name, item in items.items() if cases.wanted(name)}
         agent.settle()
     for name, problems in checks.items():
         cases.check(name, problems(Seen(agent)))

@@ -62,6 +62,7 @@ class RandomCalls {
     seen.process.levels = {{pick<uint32_t>({1, 2, 5, 7}), pick<uint32_t>({0, 1, 2})},
                            {pick<uint32_t>({1, 2, 3}), pick<uint32_t>({0, 1})}};
     if (coin(5)) seen.process.binary = pick<std::string>({"/usr/bin/cat", "/usr/bin/bash", "/bin/sh", "/tmp/x"});
+    if (coin(3)) seen.process.descent = {"/sbin/init", pick<std::string>({"/usr/bin/bash", "/bin/sh", "/tmp/x"})};
     seen.process.effective = random_() & random_();
     seen.process.is_in_other_user_ns = coin(2) == 0;
     seen.process.namespace_changes = pick<uint64_t>({0, 1, 4, 0x3ff, random_() & 0x3ff});
@@ -151,6 +152,8 @@ TEST_CASE("whole selectors mean the same in the plan as in the policy") {
            "{matchPIDs: [{operator: NotIn, followForks: true, values: []}]}",
            "{matchPIDs: [{operator: In, isNamespacePID: true, values: [0]}]}",
            "{matchBinaries: [{operator: In, values: [/bin/sh, /usr/bin/cat]}]}",
+           "{matchBinaries: [{operator: In, followChildren: true, values: [/bin/sh, /usr/bin/cat]}]}",
+           "{matchBinaries: [{operator: NotIn, followChildren: true, values: [/usr/bin/bash]}]}",
            "{matchBinaries: [{operator: NotPrefix, values: [/usr]}]}",
            "{matchBinaries: [{operator: Postfix, values: [sh]}]}",
            "{matchBinaries: [{operator: NotIn, values: []}]}",

@@ -86,6 +86,14 @@ class PlanEvaluator {
         return number(one, is_ns ? level.ns_pid : level.pid);
       });
     }
+    if (filter.op == REDAN_OP_FOLLOWED) {
+      const auto is_listed = [&](const std::string& path) {
+        return std::ranges::any_of(plan_.followed,
+                                   [&](const event::SetText& t) { return t.set == filter.set && t.bytes == path; });
+      };
+      if (std::ranges::any_of(process.descent, is_listed)) return true;
+      return process.binary ? std::optional(is_listed(*process.binary)) : std::nullopt;
+    }
     if (filter.field == REDAN_FIELD_BINARY)
       return process.binary ? std::optional(text(filter, *process.binary)) : std::nullopt;
     if (filter.field >= REDAN_FIELD_EFFECTIVE_CHANGES) {

@@ -22,6 +22,7 @@ RMDIR_NOT = ("/no/a", "/no/b")
 POST, NO_POST = {"action": "Post"}, {"action": "NoPost"}
 LENGTHS = (1, 23, 24, 25, 48, 72, 96, 120, 143, 144, 145, 255, 256, 257, 510, 512, 513, 768, 1024, 2048, 4000, 4095)
 
+FOREBEAR = "/tmp/language-forebear"
 LONG_PATHS = tuple("/tmp/language-paths" + "/d" * 100 + f"/{'f' * length}" for length in (35, 36, 37, 38, 200))
 
 
@@ -42,6 +43,10 @@ def tracepoint(event, args, *selectors, subsystem="syscalls", **more):
 def forks(pid):
     pids = [{"operator": "In", "values": [pid], "followForks": True}]
     return {"kprobes": [{"call": "sys_lseek", "args": SEEK, "selectors": [at(7000, 7001, matchPIDs=pids)]}]}
+
+
+def descent(operator):
+    return [{"operator": operator, "followChildren": True, "values": ["/no/such", FOREBEAR]}]
 
 
 POLICIES = {
@@ -69,6 +74,8 @@ POLICIES = {
     "forks": forks,
     "forks-in-namespace": syscall("lseek", SEEK, at(7010, matchPIDs=[
         {"operator": "In", "values": [1], "followForks": True, "isNamespacePID": True}])),
+    "children": syscall("lseek", SEEK, at(7300, 7309, matchBinaries=descent("In")),
+                        at(7310, 7319, matchBinaries=descent("NotIn"))),
     "many-pids": syscall("lseek", SEEK, at(7020, matchPIDs=[{"operator": "NotIn", "values": [1, 2, 3, 4, 5, 6, 7, 8, 9]}])),
     "changes": syscall(
         "lseek", SEEK, at(7100, matchNamespaceChanges=[{"operator": "In", "values": ["Uts", "Mnt"]}]),
