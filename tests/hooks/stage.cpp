@@ -107,16 +107,20 @@ Plan& Plan::process(redan_field field, redan_op op, std::vector<uint64_t> values
 }
 
 uint16_t Plan::put_texts(redan_op op, const std::vector<std::string>& values) {
-  auto& set = op == REDAN_OP_TEXT ? plan_.texts : op == REDAN_OP_PREFIX ? plan_.prefixes : plan_.postfixes;
+  auto& set = op == REDAN_OP_TEXT       ? plan_.texts
+              : op == REDAN_OP_FOLLOWED ? plan_.followed
+              : op == REDAN_OP_PREFIX   ? plan_.prefixes
+                                        : plan_.postfixes;
   for (const std::string& value : values) set.push_back({.set = sets_, .bytes = value});
   return sets_++;
 }
 
 Plan& Plan::binary(redan_op op, std::vector<std::string> values, uint8_t options) {
-  plan_.program.fields |= 1u << REDAN_FIELD_BINARY;
+  const redan_field field = op == REDAN_OP_FOLLOWED ? REDAN_FIELD_FOLLOWED : REDAN_FIELD_BINARY;
+  plan_.program.fields |= 1u << field;
   redan_filter& filter = add(last_selector().process, REDAN_HOOK_PROCESS_FILTERS);
   filter.op = static_cast<uint8_t>(op);
-  filter.field = REDAN_FIELD_BINARY;
+  filter.field = static_cast<uint8_t>(field);
   filter.options = options;
   filter.set = put_texts(op, values);
   return *this;
