@@ -150,12 +150,16 @@ __weak __noinline int hook_path__read(struct hook_text *text, u64 vfsmount, u64 
 __weak __noinline int hook_path__read_dentry(struct hook_text *text, u64 dentry)
 {
 	struct hook_path p = {};
+	u64 parent;
 	u32 flags;
 
 	if (!text)
 		return REDAN_ARG_UNREADABLE;
 	hook_path__start_text(text);
 	if (!settings.kernel_reads || !dentry)
+		return REDAN_ARG_UNREADABLE;
+	/* Every dentry has one; a typed load of what is none gives 0. */
+	if (READ_WORD(&parent, struct dentry, dentry, d_parent) || !parent)
 		return REDAN_ARG_UNREADABLE;
 	flags = hook_path__mark_deleted(text, dentry);
 	p.text = text;

@@ -84,17 +84,16 @@ class TextPieces {
     next(state, static_cast<uint32_t>(bytes.size()) | REDAN_PIECE_LAST, bytes);
   }
 
-  size_t size() const { return states_.size(); }
-
-  Result<void> insert_into(int map) const {
+  std::vector<TextPiece> all() const {
+    std::vector<TextPiece> pieces;
     for (const auto& [piece, next] : states_) {
-      redan_text_key key{};
-      key.set = piece.state;
-      key.len = piece.len;
-      std::memcpy(key.bytes, piece.bytes.data(), piece.bytes.size());
-      if (::bpf_map_update_elem(map, &key, &next, 0) != 0) return errno_error("fill a hook's long texts");
+      TextPiece& added = pieces.emplace_back();
+      added.key.set = piece.state;
+      added.key.len = piece.len;
+      std::memcpy(added.key.bytes, piece.bytes.data(), piece.bytes.size());
+      added.next = next;
     }
-    return {};
+    return pieces;
   }
 
  private:
@@ -113,14 +112,6 @@ class TextPieces {
 };
 
 bool is_long(const event::SetText& value) { return value.bytes.size() > REDAN_EQUAL_SHORT; }
-
-TextPieces pieces_of(const event::HookPlan& plan) {
-  TextPieces pieces;
-  for (const event::SetText& value : plan.texts) {
-    if (is_long(value)) pieces.add(value.set, value.bytes);
-  }
-  return pieces;
-}
 
 bool has_long_texts(const redan_hook_plan& plan) {
   bool found = false;
@@ -153,7 +144,12 @@ Result<void> fill_texts(const event::HookPlan& plan, int map) {
   return {};
 }
 
-Result<void> fill_pieces(const event::HookPlan& plan, int map) { return pieces_of(plan).insert_into(map); }
+Result<void> fill_pieces(const event::HookPlan& plan, int map) {
+  for (const TextPiece& piece : text_pieces(plan)) {
+    if (::bpf_map_update_elem(map, &piece.key, &piece.next, 0) != 0) return errno_error("fill a hook's long texts");
+  }
+  return {};
+}
 
 Result<void> fill_prefixes(const event::HookPlan& plan, int map) {
   for (const event::SetText& value : plan.prefixes) {
@@ -196,7 +192,7 @@ constexpr std::array kSets = {
             fill_numbers},
     SetKind{"hook_texts", [](const redan_hook_plan& plan) { return has_op(plan, REDAN_OP_TEXT); },
             [](const event::HookPlan& plan) { return plan.texts.size(); }, fill_texts},
-    SetKind{"hook_pieces", has_long_texts, [](const event::HookPlan& plan) { return pieces_of(plan).size(); },
+    SetKind{"hook_pieces", has_long_texts, [](const event::HookPlan& plan) { return text_pieces(plan).size(); },
             fill_pieces},
     SetKind{"hook_prefixes", [](const redan_hook_plan& plan) { return has_op(plan, REDAN_OP_PREFIX); },
             [](const event::HookPlan& plan) { return plan.prefixes.size(); }, fill_prefixes},
@@ -214,6 +210,14 @@ const SetKind* find_set(std::string_view map) {
 }
 
 }  // namespace
+
+std::vector<TextPiece> text_pieces(const event::HookPlan& plan) {
+  TextPieces pieces;
+  for (const event::SetText& value : plan.texts) {
+    if (is_long(value)) pieces.add(value.set, value.bytes);
+  }
+  return pieces.all();
+}
 
 bool is_hook_set(std::string_view map) { return find_set(map) != nullptr; }
 

@@ -103,14 +103,12 @@ TEST_CASE("filters on the process") {
   };
   Stage stage;
   for (const Case& test : cases) {
-    for (const bool negate : {false, true}) {
-      CAPTURE(int{test.field});
-      CAPTURE(int{test.op});
-      CAPTURE(negate);
-      Plan plan = prctl_plan();
-      plan.selector().process(test.field, test.op, test.values, negate ? kNegate : 0).number(0, REDAN_OP_EQUAL, {4711});
-      CHECK(stage.watch(plan, [&] { call_prctl(4711); }).size() == (test.matches != negate ? 1 : 0));
-    }
+    CAPTURE(int{test.field});
+    CAPTURE(int{test.op});
+    Plan plan = prctl_plan();
+    for (const uint8_t options : {uint8_t{0}, kNegate})
+      plan.selector().process(test.field, test.op, test.values, options).number(0, REDAN_OP_EQUAL, {4711});
+    CHECK(stage.selector_of(plan, [&] { call_prctl(4711); }) == (test.matches ? 0 : 1));
   }
 }
 

@@ -184,10 +184,8 @@ class Connect final : public Stand {
 /// Sends itself signals that it ignores.
 class Kill final : public Stand {
  public:
-  Kill() {
-    for (const int signal : kSignals)
-      if (signal != 0) ::signal(signal, SIG_IGN);
-  }
+  Kill() { handle_all(SIG_IGN); }
+  ~Kill() override { handle_all(SIG_DFL); }
 
   Shape shape(Generator& random) override {
     const bool is_lsm = random.one_in(2);
@@ -204,6 +202,11 @@ class Kill final : public Stand {
   }
 
  private:
+  static void handle_all(sighandler_t how) {
+    for (const int signal : kSignals)
+      if (signal != 0) ::signal(signal, how);
+  }
+
   static constexpr int kRealTime = 40;
   static constexpr std::array kSignals = {0, SIGUSR1, SIGUSR2, SIGWINCH, SIGURG, SIGCHLD, kRealTime};
 };

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Random policies as programs that the kernel has verified and runs (BPF_PROG_TEST_RUN), against the letter of the policy.
 //
-//   REDAN_HOOK_PROGRAMS=N  programs, 12 unless given; four calls each
+//   REDAN_HOOK_PROGRAMS=N  programs, 100 unless given; four calls each
 //   REDAN_HOOK_SEED=N      of the first program; the next ones count up. A failure prints its program's own.
 #include <array>
 #include <deque>
@@ -24,7 +24,9 @@ constexpr int kCallsPerProgram = 4;
 constexpr size_t kWords = 12;  // of a raw tracepoint's context, MAX_BPF_FUNC_ARGS
 
 // Programs that the two did not agree on once.
-constexpr std::array<uint64_t, 0> kOnceFailed = {};
+constexpr std::array<uint64_t, 1> kOnceFailed = {
+    29,  // a dentry that is none was taken for one, where loads give 0
+};
 
 std::vector<const policy::ArgTypeInfo*> types() {
   std::vector<const policy::ArgTypeInfo*> found;
@@ -168,7 +170,7 @@ void run_program(Stage& stage, const KernelObjects& objects, const policy::Obser
 }  // namespace
 
 TEST_CASE("random policies: what programs decide when they are run is what the policy says") {
-  const uint64_t programs = number_from_environment("REDAN_HOOK_PROGRAMS", 12);
+  const uint64_t programs = number_from_environment("REDAN_HOOK_PROGRAMS", 100);
   const uint64_t first = number_from_environment("REDAN_HOOK_SEED", 1);
   Stage stage;
   const KernelObjects objects(stage);

@@ -186,16 +186,41 @@ Plan& Plan::returned(redan_op op, std::vector<uint64_t> values, uint8_t options)
   return *this;
 }
 
+event::HookPlan Plan::build_idle() const {
+  Plan idle = *this;
+  for (redan_selector& selector : idle.plan_.program.selectors) selector = {};
+  idle.selector_ = -1;
+  idle.selector(REDAN_ACTION_NO_POST, false).process(REDAN_FIELD_PID, REDAN_OP_EQUAL, {~uint64_t{0}});
+  return idle.build();
+}
+
 // --- Stage ---
 
-Stage::Stage(uint64_t ring_bytes) {
-  kernel_ = must(kernel::BpfKernel::load({.ring_bytes = ring_bytes}));
-  loader_ = must(kernel_->make_hook_loader());
+Boards::Boards(uint64_t ring_bytes) : sensor(must(kernel::BpfKernel::load({.ring_bytes = ring_bytes}))) {
+  loader = must(sensor->make_hook_loader());
+}
+
+namespace {
+
+// Cases are functions without arguments; nothing else could own what they have in common.
+std::shared_ptr<Boards> common_boards() {
+  static const auto boards = std::make_shared<Boards>(16u << 20);
+  return boards;
+}
+
+}  // namespace
+
+Stage::Stage() : boards_(common_boards()) { records(); }
+
+Stage::Stage(uint64_t ring_bytes) : boards_(std::make_shared<Boards>(ring_bytes)) {}
+
+Stage::~Stage() {
+  (void)sensor().consume([](event::Bytes) {}, 1000000);
 }
 
 std::vector<SentHook> Stage::records() {
   std::vector<SentHook> sent;
-  must(kernel_->consume(
+  must(sensor().consume(
       [&](event::Bytes record) {
         redan_record head{};
         std::memcpy(&head, record.data(), sizeof(head));
@@ -205,15 +230,28 @@ std::vector<SentHook> Stage::records() {
   return sent;
 }
 
+void Stage::keep_open(const Plan& plan) {
+  const auto [place, is_new] = boards_->places.try_emplace({facts.attachment, facts.target});
+  if (is_new || place->second != nullptr) return;
+  place->second = must(loader().load(plan.build_idle()));
+  must(place->second->attach());
+}
+
 std::vector<SentHook> Stage::watch(const Plan& plan, const std::function<void()>& deed) {
   const auto hook = load(plan);
   facts = hook->facts();
+  keep_open(plan);
   records();
   must(hook->attach());
   deed();
   hook->detach();
   counted = hook->counters();
   return records();
+}
+
+int Stage::selector_of(const Plan& plan, const std::function<void()>& deed) {
+  const auto sent = watch(plan, deed);
+  return sent.size() == 1 ? sent[0].head.selector : -1;
 }
 
 bool without_fentry() { return kernel::HookingFacts::look_up().preempt_full; }

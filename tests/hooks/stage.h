@@ -8,6 +8,7 @@
 #include <cstring>
 #include <functional>
 #include <initializer_list>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -87,6 +88,8 @@ class Plan {
   Plan& returned(redan_op op, std::vector<uint64_t> values, uint8_t options = 0);
 
   event::HookPlan build() const { return plan_; }
+  /// A hook at the same place that matches nothing.
+  event::HookPlan build_idle() const;
 
  private:
   redan_filter& add(redan_filter* list, size_t most);
@@ -98,14 +101,31 @@ class Plan {
   uint16_t sets_ = 1;
 };
 
-/// The sensor, loaded but not attached, so that the ring holds what hooks send and nothing else.
+/// A sensor that is loaded but not attached, so that the ring holds what hooks send and nothing else.
+struct Boards {
+  explicit Boards(uint64_t ring_bytes);
+
+  std::unique_ptr<kernel::BpfKernel> sensor;
+  std::unique_ptr<kernel::HookLoader> loader;
+  /// What watch() has attached once, by its way and place; and, where it has come again, a hook that matches nothing. It keeps the
+  /// place open: to attach and to detach the first and the last hook of a place takes the kernel longer than all the rest.
+  std::map<std::pair<kernel::HookAttachment, std::string>, std::unique_ptr<kernel::LoadedHook>> places;
+};
+
+/// What a case works with. The boards are common to all cases of the process, for loading them takes long; records that nobody has
+/// read do not stay there.
 class Stage {
  public:
-  explicit Stage(uint64_t ring_bytes = 1u << 20);
+  Stage();
+  /// With boards of its own.
+  explicit Stage(uint64_t ring_bytes);
+  Stage(const Stage&) = delete;
+  Stage& operator=(const Stage&) = delete;
+  ~Stage();
 
-  kernel::BpfKernel& sensor() { return *kernel_; }
-  kernel::HookLoader& loader() { return *loader_; }
-  std::unique_ptr<kernel::LoadedHook> load(const Plan& plan) { return must(loader_->load(plan.build())); }
+  kernel::BpfKernel& sensor() { return *boards_->sensor; }
+  kernel::HookLoader& loader() { return *boards_->loader; }
+  std::unique_ptr<kernel::LoadedHook> load(const Plan& plan) { return must(loader().load(plan.build())); }
 
   /// What has been sent since the last call.
   std::vector<SentHook> records();
@@ -113,13 +133,17 @@ class Stage {
   /// Attaches the plan's hook, does the deed, detaches, and returns what was sent.
   std::vector<SentHook> watch(const Plan& plan, const std::function<void()>& deed);
 
+  /// Which of the plan's selectors the one call that the deed makes was sent by; -1: it was not sent, or more than one was.
+  int selector_of(const Plan& plan, const std::function<void()>& deed);
+
   /// The counters of the last watch().
   redan_hook_counters counted{};
   kernel::HookFacts facts{};
 
  private:
-  std::unique_ptr<kernel::BpfKernel> kernel_;
-  std::unique_ptr<kernel::HookLoader> loader_;
+  void keep_open(const Plan& plan);
+
+  std::shared_ptr<Boards> boards_;
 };
 
 /// Whether this kernel gets no fentry and fexit programs, because it is fully preemptible.

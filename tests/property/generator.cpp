@@ -320,9 +320,31 @@ std::string Generator::fresh_text(redan_arg_type type) {
   if (is_path)
     for (size_t i = 0; i < text.size(); i += 1 + below(30)) text[i] = '/';
   if (is_path && one_in(8)) text += " (deleted)";
+  if (is_rare(10)) make_long(text);
   const bool has_nul = type == REDAN_ARG_BYTES || type == REDAN_ARG_SOCKADDR_UN;
   if (has_nul && !text.empty() && one_in(4)) text[one_in(2) ? 0 : below(text.size())] = '\0';
   return text;
+}
+
+// So long that it is compared in pieces.
+void Generator::make_long(std::string& text) {
+  constexpr std::array<size_t, 12> kLengths = {REDAN_PIECE,
+                                               REDAN_EQUAL_SHORT,
+                                               REDAN_EQUAL_SHORT + 1,
+                                               REDAN_PIECE + 2,
+                                               2 * REDAN_PIECE - 1,
+                                               2 * REDAN_PIECE,
+                                               2 * REDAN_PIECE + 1,
+                                               3 * REDAN_PIECE - 1,
+                                               3 * REDAN_PIECE,
+                                               1000,
+                                               2047,
+                                               4000};
+  const size_t length = kLengths[rare_() % kLengths.size()];
+  // Some repeat themselves, so that only the order of the pieces tells them apart.
+  const bool repeats = is_rare(3) && !text.empty();
+  for (size_t i = 0; text.size() < length; ++i)
+    text += repeats ? text[i] : i % 100 == 99 ? '/' : static_cast<char>('a' + rare_() % 3);
 }
 
 std::string Generator::text_near(redan_arg_type type, Pool& pool) {
@@ -337,7 +359,7 @@ std::string Generator::text_value(const ArgTypeInfo& type, redan_op op, Pool& po
     if (op == REDAN_OP_TEXT)
       text.resize(text.find_last_not_of('\0') == std::string::npos ? 1 : text.find_last_not_of('\0') + 1);
   }
-  const size_t most = op == REDAN_OP_TEXT     ? REDAN_EQUAL_SHORT
+  const size_t most = op == REDAN_OP_TEXT     ? &pool == &process_pool_ ? REDAN_EQUAL_SHORT : REDAN_EQUAL_MAX
                       : op == REDAN_OP_PREFIX ? REDAN_PREFIX_MAX
                                               : REDAN_POSTFIX_MAX;
   if (text.size() > most) text = op == REDAN_OP_POSTFIX ? text.substr(text.size() - most) : text.substr(0, most);
@@ -361,6 +383,7 @@ std::string Generator::process_filters() {
   if (!has_pids && one_in(6)) parts.push_back(pid_filter());
   if (one_in(8)) parts.push_back(namespace_filter());
   if (one_in(8)) parts.push_back(capability_filter());
+  if (shape_.filters_changes && is_rare(4)) parts.push_back(change_filters());
   return fmt::format("{}", fmt::join(parts, ", "));
 }
 
@@ -416,6 +439,26 @@ std::string Generator::capability_filter() {
   for (uint64_t i = 0; i <= below(3); ++i) values.emplace_back(pick(policy::capability_names()).name);
   return fmt::format("matchCapabilities: [{{type: {}, operator: {}, isNamespaceCapability: {}, values: {}}}]",
                      pick(kSets), one_in(2) ? "In" : "NotIn", one_in(3), flow(values));
+}
+
+std::string Generator::change_filters() {
+  constexpr std::array<std::string_view, 10> kNames = {
+      "Uts", "Ipc", "Mnt", "Pid", "PidForChildren", "Net", "Time", "TimeForChildren", "Cgroup", "User"};
+  constexpr std::array<std::string_view, 3> kSets = {"Effective", "Inheritable", "Permitted"};
+  const auto op = [&] { return is_rare(2) ? "In" : "NotIn"; };
+  std::vector<std::string> parts;
+  Values namespaces, capabilities;
+  for (uint64_t i = 0; i <= rare_() % 4; ++i) namespaces.emplace_back(kNames[rare_() % kNames.size()]);
+  for (uint64_t i = 0; i <= rare_() % 4; ++i)
+    capabilities.emplace_back(policy::capability_names()[rare_() % policy::capability_names().size()].name);
+  const bool is_of_namespaces = is_rare(2);
+  if (is_of_namespaces)
+    parts.push_back(fmt::format("matchNamespaceChanges: [{{operator: {}, values: {}}}]", op(), flow(namespaces)));
+  if (!is_of_namespaces || is_rare(4))
+    parts.push_back(
+        fmt::format("matchCapabilityChanges: [{{type: {}, operator: {}, isNamespaceCapability: {}, values: {}}}]",
+                    kSets[rare_() % kSets.size()], op(), is_rare(3), flow(capabilities)));
+  return fmt::format("{}", fmt::join(parts, ", "));
 }
 
 // --- calls ---
@@ -508,7 +551,15 @@ policy::ObservedProcess Generator::process() {
   process.permitted = process.effective | random_();
   process.is_in_other_user_ns = one_in(2);
   for (__u32& inode : process.namespaces.inum) inode = static_cast<__u32>(1 + below(10));
+  change(process);
   return process;
+}
+
+void Generator::change(policy::ObservedProcess& process) {
+  for (unsigned ns = 0; ns < REDAN_NS_COUNT; ++ns)
+    if (is_rare(5)) process.namespace_changes |= uint64_t{1} << ns;
+  for (uint64_t* set : {&process.effective_changes, &process.inheritable_changes, &process.permitted_changes})
+    if (!is_rare(3)) *set = rare_() & rare_() & rare_() & 0x1ffffffffff;
 }
 
 }  // namespace redan::test

@@ -31,8 +31,9 @@ struct Shape {
   std::vector<ShapeArg> args;
   const policy::ArgTypeInfo* returned = nullptr;  ///< null: the hook does not look at what is returned
   bool filters_processes = false;
-  std::string everywhere;  ///< entries of every selector, e.g. "matchPIDs: [...]"
-  std::string tail;        ///< more of spec, e.g. lists
+  bool filters_changes = false;  ///< of a process's namespaces and capabilities
+  std::string everywhere;        ///< entries of every selector, e.g. "matchPIDs: [...]"
+  std::string tail;              ///< more of spec, e.g. lists
   /// The process that calls, where it is a real one.
   std::optional<policy::ObservedProcess> process;
   redan_namespaces host{{1, 2, 3, 4, 4, 6, 7, 7, 9, 10}};  ///< of pid 1
@@ -50,7 +51,7 @@ uint64_t widened(const policy::ArgTypeInfo& type, uint64_t number);
 /// Makes one policy and calls for it.
 class Generator {
  public:
-  explicit Generator(uint64_t seed) : random_(seed) {}
+  explicit Generator(uint64_t seed) : random_(seed), rare_(~seed) {}
 
   /// The whole policy. `first`, if not null, is the operator of the first filter, which is on the first argument.
   std::string policy(const Shape& shape, const policy::OperatorInfo* first);
@@ -86,6 +87,7 @@ class Generator {
   std::string pid_filter();
   std::string namespace_filter();
   std::string capability_filter();
+  std::string change_filters();
 
   size_t how_many();
   Values values_of(const policy::ArgTypeInfo& type, const policy::OperatorInfo& op, Pool& pool);
@@ -100,6 +102,7 @@ class Generator {
   std::string address_value(Pool& pool);
   std::string text_value(const policy::ArgTypeInfo& type, redan_op op, Pool& pool);
   std::string fresh_text(redan_arg_type type);
+  void make_long(std::string& text);
   std::string text_near(redan_arg_type type, Pool& pool);
   std::string changed(std::string text);
 
@@ -107,8 +110,11 @@ class Generator {
   policy::ObservedSocket socket(redan_arg_type type, Pool& pool);
   std::array<uint8_t, 16> address(uint32_t family, Pool& pool);
   policy::ObservedProcess process();
+  void change(policy::ObservedProcess& process);
+  bool is_rare(uint64_t n) { return rare_() % n == 0; }
 
   std::mt19937_64 random_;
+  std::mt19937_64 rare_;  // decides on what was added later, so that seeds without it keep their policies
   Shape shape_;
   std::vector<Pool> pools_;  // of the arguments, then of what is returned
   Pool process_pool_;

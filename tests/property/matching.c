@@ -268,6 +268,10 @@ void matching_insert(enum matching_set set, const void* key) {
   }
 }
 
+void matching_insert_piece(const struct redan_text_key* key, __u32 next) {
+  bpf_map_update_elem(&hook_pieces, key, &next, BPF_ANY);
+}
+
 static void cred__fill(struct cred* cred, struct user_namespace* ns, const struct matching_process* from) {
   struct cred___cap_value* caps = (void*)cred;
 
@@ -376,12 +380,23 @@ static void task__fill_all(const struct matching_process* process) {
   task__fill(i, process, 0, 0);
 }
 
+static void keep_privileges_of(const struct matching_process* process) {
+  struct task_state* kept = bpf_task_storage_get(&task_states, &tasks[0].task, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
+
+  kept->privileges_origin = PRIVILEGES_OF_EXEC;
+  kept->privileges.ns = process->kept_namespaces;
+  kept->privileges.effective = process->kept_effective;
+  kept->privileges.inheritable = process->kept_inheritable;
+  kept->privileges.permitted = process->kept_permitted;
+}
+
 void matching_run(const struct matching_process* process, const __u64* parameters, __u64 returned, const void* record) {
   struct fake_context words = {.returned = returned};
   void* ctx = record ? (void*)(u64)record : &words; /* programs get theirs like this; none writes there */
 
   memcpy(words.parameters, parameters, sizeof(words.parameters));
   task__fill_all(process);
+  keep_privileges_of(process);
   HOOK_RUN(ctx, fake__take);
 }
 

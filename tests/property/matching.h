@@ -33,12 +33,17 @@ enum matching_set {
 };
 /** Puts a key, e.g. a struct redan_text_key, into a set of the hook. */
 void matching_insert(enum matching_set set, const void* key);
+/** The same for a piece of a long text. */
+void matching_insert_piece(const struct redan_text_key* key, __u32 next);
 
 struct matching_process {
   __u32 pids[MATCHING_LEVELS_MAX];    /* of the process, its parent and so on; 0 ends it */
   __u32 ns_pids[MATCHING_LEVELS_MAX]; /* 0: in the initial namespace */
   __u64 effective, inheritable, permitted;
   struct redan_namespaces namespaces;
+  /* What the sensor has kept of it. */
+  __u64 kept_effective, kept_inheritable, kept_permitted;
+  struct redan_namespaces kept_namespaces;
   __u32 is_in_other_user_ns;
   __u32 is_compat;    /* in a system call of 32 bits */
   const char* binary; /* NULL: it has none */

@@ -6,6 +6,7 @@
 
 #include <doctest/doctest.h>
 
+#include "kernel/hook_sets.h"
 #include "kernel/hook_shortcuts.h"
 #include "property/host_maps.h"
 #include "property/matching.h"
@@ -29,7 +30,12 @@ matching_process process_of(const policy::ObservedProcess& from, bool is_compat)
   process.effective = from.effective;
   process.inheritable = from.inheritable;
   process.permitted = from.permitted;
-  process.namespaces = from.namespaces;
+  process.namespaces = process.kept_namespaces = from.namespaces;
+  for (size_t i = 0; i < REDAN_NS_COUNT; ++i)
+    if ((from.namespace_changes >> i & 1) != 0) process.kept_namespaces.inum[i] += 100;
+  process.kept_effective = from.effective ^ from.effective_changes;
+  process.kept_inheritable = from.inheritable ^ from.inheritable_changes;
+  process.kept_permitted = from.permitted ^ from.permitted_changes;
   process.is_in_other_user_ns = from.is_in_other_user_ns ? 1 : 0;
   process.is_compat = is_compat ? 1 : 0;
   process.binary = from.binary ? from.binary->c_str() : nullptr;
@@ -102,7 +108,7 @@ uint64_t word_of(const policy::ArgTypeInfo& type, const Observed& value, uint64_
 
 // A classic tracepoint's record: eight words behind the common ones, then dynamic strings.
 struct Record {
-  std::vector<char> bytes = std::vector<char>(2 * kRoom);
+  std::vector<char> bytes = std::vector<char>(6 * kRoom);
   size_t end = 80;
 
   void put(uint16_t offset, uint64_t word) { std::memcpy(bytes.data() + offset, &word, sizeof(word)); }
@@ -150,8 +156,11 @@ ProductionHook::ProductionHook(const event::HookPlan& plan, bool with_shortcuts)
     matching_insert(MATCHING_NUMBERS, &key);
   }
   for (const event::SetText& text : plan.texts)
-    insert_text(MATCHING_TEXTS,
-                redan_text_key{.set = text.set, .len = static_cast<__u32>(text.bytes.size()), .bytes = {}}, text.bytes);
+    if (text.bytes.size() <= REDAN_EQUAL_SHORT)
+      insert_text(MATCHING_TEXTS,
+                  redan_text_key{.set = text.set, .len = static_cast<__u32>(text.bytes.size()), .bytes = {}},
+                  text.bytes);
+  for (const kernel::TextPiece& piece : kernel::text_pieces(plan)) matching_insert_piece(&piece.key, piece.next);
   for (const event::SetText& text : plan.prefixes) insert_affix(MATCHING_PREFIXES, text, text.bytes);
   for (const event::SetText& text : plan.postfixes)
     insert_affix(MATCHING_POSTFIXES, text, {text.bytes.rbegin(), text.bytes.rend()});

@@ -221,6 +221,28 @@ TEST_CASE("a program that is wrong is found") {
                [](event::HookPlan& p) {
                  for (redan_selector& s : p.program.selectors) s.process[0].op = REDAN_OP_NONE;
                }},
+      Mutation{"what has changed is what there is",
+               [](event::HookPlan& p) {
+                 for (redan_selector& s : p.program.selectors)
+                   for (redan_filter& f : s.process)
+                     if (f.field >= REDAN_FIELD_EFFECTIVE_CHANGES && f.field <= REDAN_FIELD_PERMITTED_CHANGES)
+                       f.field = static_cast<__u8>(f.field - REDAN_FIELD_EFFECTIVE_CHANGES + REDAN_FIELD_EFFECTIVE);
+               }},
+      Mutation{"one namespace's change is overlooked",
+               [](event::HookPlan& p) {
+                 for (redan_selector& s : p.program.selectors)
+                   for (redan_filter& f : s.process)
+                     if (f.field == REDAN_FIELD_NAMESPACE_CHANGES) f.values[0][0] &= f.values[0][0] - 1;
+               }},
+      Mutation{"the end of a long text is not compared",
+               [](event::HookPlan& p) {
+                 for (event::SetText& t : p.texts)
+                   if (t.bytes.size() > REDAN_EQUAL_SHORT) t.bytes.back() = 'd';
+               }},
+      Mutation{"long texts are not looked up",
+               [](event::HookPlan& p) {
+                 each(p, [](redan_filter& f) { f.options &= static_cast<__u8>(~REDAN_FILTER_LONG); });
+               }},
   };
   constexpr uint64_t kPolicies = 1500;
   std::map<std::string, int> found;

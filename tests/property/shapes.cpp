@@ -71,7 +71,7 @@ Shape random_shape(Generator& random, const FilteredType& filtered) {
   const Origin& origin = *random.pick(origins);
   const bool is_field = origin.section == policy::kInTracepoints;
   const auto types = types_of(origin.section);
-  Shape shape{.head = std::string(origin.head), .filters_processes = true};
+  Shape shape{.head = std::string(origin.head), .filters_processes = true, .filters_changes = true};
   const bool is_capabilities = (filtered.type->matching & policy::kMatchCapabilities) != 0;
   const uint64_t count = 1 + random.below(3);
   uint32_t next = is_field ? kFirstField : 0;

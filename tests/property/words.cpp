@@ -52,7 +52,8 @@ std::string possible_path(const std::string& text) {
 }  // namespace
 
 std::string possible_text(redan_arg_type type, std::string text) {
-  constexpr size_t kDeviceName = 15, kSocketName = 107;
+  constexpr size_t kDeviceName = 15, kSocketName = 107, kLongest = 4095;
+  if (text.size() > kLongest) text.resize(kLongest);
   if (type == REDAN_ARG_BYTES) return text;
   if (type == REDAN_ARG_SOCKADDR_UN && (text.empty() || text[0] == '\0')) {
     text.resize(kSocketName + 1);
@@ -69,10 +70,12 @@ std::string describe(const policy::Observation& call) {
   std::string text;
   for (const policy::ObservedProcess::Level& level : call.process.levels)
     text += fmt::format("pid {} ns_pid {}; ", level.pid, level.ns_pid);
-  text += fmt::format("binary {}; capabilities {:#x} {:#x} {:#x}; other user ns {}; namespaces {}\n",
-                      call.process.binary ? yaml_quoted(*call.process.binary) : "none", call.process.effective,
-                      call.process.inheritable, call.process.permitted, call.process.is_in_other_user_ns,
-                      fmt::join(call.process.namespaces.inum, " "));
+  text += fmt::format(
+      "binary {}; capabilities {:#x} {:#x} {:#x}; other user ns {}; namespaces {}; changes {:#x} {:#x} {:#x} {:#x}\n",
+      call.process.binary ? yaml_quoted(*call.process.binary) : "none", call.process.effective,
+      call.process.inheritable, call.process.permitted, call.process.is_in_other_user_ns,
+      fmt::join(call.process.namespaces.inum, " "), call.process.namespace_changes, call.process.effective_changes,
+      call.process.inheritable_changes, call.process.permitted_changes);
   const auto add = [&](const std::string& name, const policy::Observed& value) {
     const policy::ObservedSocket& socket = value.socket;
     text += fmt::format(

@@ -18,6 +18,7 @@ from lib import golden  # noqa: E402
 from lib.agent import Agent  # noqa: E402
 from lib.cases import Cases, full_counts, kernel_variant, parse_arguments  # noqa: E402
 from lib.policy_table import Answer, answers  # noqa: E402
+from lib.softirqs import WITNESS, Softirqs, write_witness  # noqa: E402
 
 POLICIES = os.path.join(os.path.dirname(golden.FOLDER), "policies")
 DOCUMENT = os.path.join(golden.CHECKOUT, "docs", "policies.md")
@@ -97,9 +98,12 @@ def check_events(cases, policy, lines, normalize, answer):
     if expected is None:
         return
     actual = events_of(lines, policy, normalize)
+    softirqs = Softirqs(lines, policy.alias) if answer.in_softirqs else None
     for step in sorted(set(expected) | set(actual)):
         name = f"{policy.path}: {step}"
-        if answer.differs(step):
+        if step in answer.in_softirqs:
+            cases.check(f"{name} (softirqs)", softirqs.problems(step, expected.get(step, [])))
+        elif answer.differs(step):
             cases.check(f"{name} (wanted difference)", answer.differs(step)(expected.get(step, []), actual.get(step, [])))
         else:
             cases.check(name, normalize.diff(expected.get(step, []), actual.get(step, [])))
@@ -145,7 +149,10 @@ def main():
     patterns = arguments.policies.split(",")
     policies = [policy for policy in all_policies(folder)
                 if policy.path not in left_out and any(fnmatch.fnmatchcase(policy.path, p) for p in patterns)]
-    options = [word for policy in policies for word in ("--tracing-policy", policy.file)]
+    files = [policy.file for policy in policies]
+    if any(table.get(policy.path, Answer()).in_softirqs for policy in policies):
+        files.insert(0, write_witness(os.path.join(folder, WITNESS + ".yaml")))
+    options = [word for file in files for word in ("--tracing-policy", file)]
     with Agent(arguments.agent, "--enable-process-cred", "--enable-process-ns", "--rb-size-total", "64M", *options,
                folder=folder) as agent:
         last = policies[-1]
