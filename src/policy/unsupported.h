@@ -28,7 +28,6 @@ enum class Feature : uint8_t {
   kSet,
   kStackTrace,
   kImaHash,
-  kReturnTrack,
 };
 
 /// Reports that a policy asks for `feature`: what it is, and what can be done.

@@ -7,8 +7,6 @@
 #include <filesystem>
 #include <fstream>
 
-#include "kernel/hook_targets.h"
-
 namespace redan::test {
 
 SentHook parse_hook(event::Bytes record) {
@@ -188,6 +186,8 @@ Stage::Stage(uint64_t ring_bytes) {
   kernel_ = must(kernel::BpfKernel::load({.ring_bytes = ring_bytes}));
   loader_ = must(kernel_->make_hook_loader());
 }
+
+Stage::Stage(const kernel::HookingFacts& assumed) : Stage() { loader_->assume(assumed); }
 
 std::vector<SentHook> Stage::records() {
   std::vector<SentHook> sent;

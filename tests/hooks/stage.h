@@ -17,6 +17,7 @@
 #include <doctest/doctest.h>
 
 #include "kernel/bpf_kernel.h"
+#include "kernel/hook_targets.h"
 
 namespace redan::test {
 
@@ -102,6 +103,8 @@ class Plan {
 class Stage {
  public:
   explicit Stage(uint64_t ring_bytes = 1u << 20);
+  /// Hooks are attached as on a kernel of which this is true.
+  explicit Stage(const kernel::HookingFacts& assumed);
 
   kernel::BpfKernel& sensor() { return *kernel_; }
   kernel::HookLoader& loader() { return *loader_; }
