@@ -357,9 +357,10 @@ REDAN_PIN_SIZE(struct redan_entry, 24 + 16 + 48);
 struct redan_entry_place {
 	__u64 number;
 	__u64 period; /* never given twice; 0: returns are not hooked yet */
-	__u64 missed; /* returns that were not seen: the call was still there when the next one came to its place on the stack */
+	__u64 missed; /* calls whose return is not seen */
+	__u64 noted;  /* the return address of a call whose return the kernel has noted; 0: not known */
 };
-REDAN_PIN_SIZE(struct redan_entry_place, 24);
+REDAN_PIN_SIZE(struct redan_entry_place, 32);
 
 /* Keys of the value sets: maps that each hook has for itself. Texts are padded with NULs. */
 struct redan_number_key {

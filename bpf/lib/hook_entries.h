@@ -25,6 +25,22 @@ struct {
 	__type(value, struct redan_entry_place);
 } hook_place __weak SEC(".maps");
 
+/* The kretprobe's own handler has run: of the probes at one place the kernel calls the latest first (kernel/kprobes.c,
+ * add_new_kprobe()), and it is attached after this one. Had it found room, the call would return to the kernel's trampoline. Kernels
+ * from 6.7 on tell themselves how often it did not (src/kernel/hook_sites.cpp takes the larger count); 6.1 does not.
+ */
+static __always_inline bool entry__is_unnoted(struct redan_entry_place *place, u64 stack)
+{
+	u64 returns_to;
+
+	if (!place->noted || !place->period || bpf_probe_read_kernel(&returns_to, sizeof(returns_to), (void *)stack))
+		return false;
+	if (returns_to == place->noted)
+		return false;
+	__sync_fetch_and_add(&place->missed, 1);
+	return true;
+}
+
 static __always_inline void entry__keep(void *ctx)
 {
 	u32 only = 0;
@@ -32,7 +48,7 @@ static __always_inline void entry__keep(void *ctx)
 	struct redan_entry *before;
 	struct redan_entry entry = {};
 
-	if (!place)
+	if (!place || entry__is_unnoted(place, CTX_LOAD(ctx, REGISTERS_STACK)))
 		return;
 	entry.key.task = bpf_get_current_task();
 	entry.key.stack = CTX_LOAD(ctx, REGISTERS_STACK);

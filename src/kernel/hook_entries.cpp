@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernel/hook_entries.h"
 
+#include <cerrno>
+#include <cstdlib>
+#include <fstream>
+
 #include <bpf/bpf.h>
 
 #include "abi/hook.h"
@@ -19,12 +23,20 @@ Result<void> write_place(int map, const redan_entry_place& place) {
 
 }  // namespace
 
+uint64_t return_trampoline() {
+  std::ifstream symbols("/proc/kallsyms");
+  for (std::string line; std::getline(symbols, line);) {
+    if (line.ends_with(" arch_rethook_trampoline")) return std::strtoull(line.c_str(), nullptr, 16);
+  }
+  return 0;
+}
+
 Result<std::unique_ptr<EntryProbe>> EntryProbe::attach(const std::string& function, uint16_t place,
                                                        const HookTemplate& programs, HookMapMaker& maps) {
   auto probe = std::unique_ptr<EntryProbe>(new EntryProbe);
   probe->number_ = place;
   REDAN_ASSIGN(EntryMaps made, maps.make_for_entry());
-  REDAN_TRY(write_place(made.place.get(), {.number = place, .period = 0, .missed = 0}));
+  REDAN_TRY(write_place(made.place.get(), {.number = place, .period = 0, .missed = 0, .noted = 0}));
   const HookTarget target{.attachment = HookAttachment::kKretprobe, .name = function, .subsystem = "", .parameters = 0};
   const LoadTarget at{.type = BPF_PROG_TYPE_KPROBE, .attach_type = {}, .function = {}};
   REDAN_ASSIGN(probe->program_, load_program(programs, kEntryProgram, target, at, made.all));
@@ -35,8 +47,8 @@ Result<std::unique_ptr<EntryProbe>> EntryProbe::attach(const std::string& functi
   return probe;
 }
 
-Result<void> EntryProbe::expect_returns(uint64_t period) {
-  return write_place(place_.get(), {.number = number_, .period = period, .missed = 0});
+Result<void> EntryProbe::expect_returns(uint64_t period, uint64_t noted) {
+  return write_place(place_.get(), {.number = number_, .period = period, .missed = 0, .noted = noted});
 }
 
 uint64_t EntryProbe::missed() const {

@@ -13,6 +13,10 @@
 
 namespace redan::kernel {
 
+/// Where a call returns to whose return the kernel has noted for a kretprobe; 0 if the kernel does not say. Reads all of its symbols, which
+/// takes tens of milliseconds.
+uint64_t return_trampoline();
+
 /// A program at a function's entry, as long as this lives. Attached before the first hook at the return, gone after the last. Belongs to
 /// one thread.
 class EntryProbe {
@@ -21,10 +25,12 @@ class EntryProbe {
   static Result<std::unique_ptr<EntryProbe>> attach(const std::string& function, uint16_t place,
                                                     const HookTemplate& programs, HookMapMaker& maps);
 
-  /// From now on calls whose return is not seen are counted as missed: it is hooked. `period`: not 0, and never given twice.
-  Result<void> expect_returns(uint64_t period);
+  /// From now on calls whose return is not seen are counted as missed: it is hooked. `period`: not 0, and never given twice. `noted`:
+  /// return_trampoline().
+  Result<void> expect_returns(uint64_t period, uint64_t noted);
 
-  /// Calls whose return was not seen, as far as is known yet: they are found by the thread's next call at the same depth of the stack.
+  /// Calls whose return the kernel had no room to note; and those whose return the kernel did not hand to the programs, as far as is known
+  /// yet: they are found by the thread's next call at the same depth of the stack.
   uint64_t missed() const;
 
  private:

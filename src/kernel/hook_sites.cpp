@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <optional>
 #include <utility>
 
 #include <bpf/bpf.h>
@@ -102,7 +103,8 @@ struct HookSites::State {
   std::vector<std::string>
       places;            ///< functions whose returns were hooked; their numbers are their places here, plus 1
   uint64_t periods = 0;  ///< of EntryProbe
-  Fd inner, outer;       ///< maps for wait_for_runs()
+  std::optional<uint64_t> trampoline;  ///< return_trampoline(), with the first kretprobe
+  Fd inner, outer;                     ///< maps for wait_for_runs()
   std::vector<std::unique_ptr<HookChain>> chains;
 
   Result<HookChain*> chain_with_room(const HookTarget& target);
@@ -132,6 +134,7 @@ Result<HookSites> HookSites::make(const KernelSymbols& symbols, const HookTempla
                                                 .programs = programs,
                                                 .maps = maps,
                                                 .places = {},
+                                                .trampoline = std::nullopt,
                                                 .inner = Fd(),
                                                 .outer = Fd(),
                                                 .chains = {}});
@@ -152,11 +155,12 @@ Result<std::unique_ptr<HookChain>> HookSites::State::open_chain(const HookTarget
   REDAN_ASSIGN(const LoadTarget load, load_target(target, symbols));
   REDAN_ASSIGN(chain->stub, load_stub(chain->first.get(), load));
   if (target.attachment == HookAttachment::kKretprobe) {
+    if (!trampoline) trampoline = return_trampoline();
     REDAN_ASSIGN(const uint16_t place, place_of(target.name));
     REDAN_ASSIGN(chain->entries, EntryProbe::attach(target.name, place, programs, maps));
   }
   REDAN_TRY(attach_stub(*chain, load, symbols));
-  if (chain->entries) REDAN_TRY(chain->entries->expect_returns(++periods));
+  if (chain->entries) REDAN_TRY(chain->entries->expect_returns(++periods, *trampoline));
   return chain;
 }
 
