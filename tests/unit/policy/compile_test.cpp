@@ -214,7 +214,8 @@ TEST_CASE("actions become what the event shows") {
                 "    returnArgAction: tracksock\n    args: [{index: 0, type: sock}]\n    selectors:\n"
                 "    - matchActions: [{action: NoPost}, {action: Post, rateLimit: 1m, rateLimitScope: process}]\n"
                 "    - matchActions: [{action: Signal, argSig: 9}]\n      matchReturnActions: [{action: Post}]\n"
-                "    - matchActions: [{action: UntrackSock, argSock: 0}]\n      matchReturnActions: [{action: TrackSock, argSock: "
+                "    - matchActions: [{action: UntrackSock, argSock: 0}]\n      matchReturnActions: [{action: "
+                "TrackSock, argSock: "
                 "0}]\n    - matchReturnActions: [{action: UntrackSock, argSock: 0}]\n"),
       small_kernel());
   const redan_hook_plan& plan = policy.hooks.at(0).program;
