@@ -200,10 +200,12 @@ struct redan_selector {
 	__u8 post;          /* 0: NoPost */
 	__u8 track_slot;    /* TrackSock, UntrackSock: slot plus 1; 0: neither */
 	__u8 untrack_slot;
-	__u8 rate_scope; /* enum redan_rate_scope */
-	__u8 renews;     /* enum redan_renewal */
-	__u32 rate_ms;   /* 0: no limit */
-	__u32 pad1;
+	__u8 rate_scope;        /* enum redan_rate_scope */
+	__u8 renews;            /* enum redan_renewal */
+	__u32 rate_ms;          /* 0: no limit */
+	__u8 return_track_slot; /* those of matchReturnActions: when the returned value matches */
+	__u8 return_untrack_slot;
+	__u16 pad1;
 };
 REDAN_PIN_SIZE(struct redan_selector, 22 * 72 + 16);
 
@@ -220,7 +222,8 @@ struct redan_hook_plan {
 	__u32 options; /* enum redan_hook_option */
 	__u32 fields;  /* bit n: enum redan_field n, from REDAN_FIELD_PID on, is looked at by some filter */
 	__u8 parameters; /* number of parameters that the attached function has; the returned value follows them in an fexit's context */
-	__u8 pad0[3];
+	__u8 pad0;
+	__u16 place; /* a kretprobe's: of its entries (struct redan_entry_key); else 0 */
 	struct redan_hook_arg args[REDAN_HOOK_SLOTS];
 	struct redan_selector selectors[REDAN_HOOK_SELECTORS]; /* none used: everything is posted */
 };
@@ -318,8 +321,9 @@ struct redan_hook_counters {
 	__u64 no_scratch;      /* not decided: no scratch memory was free */
 	__u64 unreadable;      /* arguments that could not be read; filters on them were false */
 	__u64 no_task_storage; /* the binary was found out again, or a change of the process was not seen */
+	__u64 unpaired;        /* not decided: of a return the call's arguments were not there any more */
 };
-REDAN_PIN_SIZE(struct redan_hook_counters, 16 * 8);
+REDAN_PIN_SIZE(struct redan_hook_counters, 17 * 8);
 
 /* Runs of a hook, counted always; a lane for each processor (modulo), so that they do not share a cache line. */
 #define REDAN_HOOK_LANES 32
@@ -332,6 +336,35 @@ struct redan_hook_lane {
 	__u64 pad0[5];
 };
 REDAN_PIN_SIZE(struct redan_hook_lane, 64);
+
+/* --- calls, kept for hooks where functions return and that are kretprobes --- */
+
+#define REDAN_ENTRY_ARGS 6 /* what x86-64 passes in registers */
+
+/* A call: whatever runs meanwhile, no other one has this place on this task's stack before it has returned. */
+struct redan_entry_key {
+	__u64 task;  /* pointer */
+	__u64 stack; /* pointer at the function's entry: to the return address */
+	__u64 place; /* which function */
+};
+
+struct redan_entry {
+	struct redan_entry_key
+		key;  /* first, as it is written first: an entry that is given away while it is read is noticed */
+	__u64 thread; /* tid below, tgid above: the next task at the pointer is another one */
+	__u64 period; /* of struct redan_entry_place */
+	__u64 args[REDAN_ENTRY_ARGS];
+};
+REDAN_PIN_SIZE(struct redan_entry, 24 + 16 + 48);
+
+/* Of the program at a function's entry. */
+struct redan_entry_place {
+	__u64 number;
+	__u64 period; /* never given twice; 0: returns are not hooked yet */
+	__u64 missed; /* calls whose return is not seen */
+	__u64 noted;  /* the return address of a call whose return the kernel has noted; 0: not known */
+};
+REDAN_PIN_SIZE(struct redan_entry_place, 32);
 
 /* Keys of the value sets: maps that each hook has for itself. Texts are padded with NULs. */
 struct redan_number_key {

@@ -70,21 +70,31 @@ static __noinline bool rate__exceeded(struct hook_scratch *s, hook_selector *sel
 
 /* --- sockets --- */
 
-static __noinline void sockets__follow(struct hook_scratch *s, hook_selector *selector, const struct redan_image *image)
+/* Slots plus 1; 0: none. */
+static __noinline void socket__follow(struct hook_scratch *s, const struct redan_image *image, u32 track, u32 untrack)
 {
-	u32 track = selector->track_slot, untrack = selector->untrack_slot;
 	u32 tid = bpf_get_current_pid_tgid();
 
-	if (track && !(s->slots[track - 1].flags & REDAN_ARG_UNREADABLE))
+	if (track - 1 < REDAN_HOOK_SLOTS && !(s->slots[track - 1].flags & REDAN_ARG_UNREADABLE))
 		socket__track(&s->slots[track - 1], image, tid);
-	if (untrack && !(s->slots[untrack - 1].flags & REDAN_ARG_UNREADABLE))
+	if (untrack - 1 < REDAN_HOOK_SLOTS && !(s->slots[untrack - 1].flags & REDAN_ARG_UNREADABLE))
 		socket__untrack(&s->slots[untrack - 1]);
-	if ((plan.options & REDAN_HOOK_TRACK_RETURN) &&
-	    !(s->slots[REDAN_HOOK_SLOT_RETURN].flags & REDAN_ARG_UNREADABLE))
-		socket__track(&s->slots[REDAN_HOOK_SLOT_RETURN], image, tid);
-	if ((plan.options & REDAN_HOOK_UNTRACK_RETURN) &&
-	    !(s->slots[REDAN_HOOK_SLOT_RETURN].flags & REDAN_ARG_UNREADABLE))
-		socket__untrack(&s->slots[REDAN_HOOK_SLOT_RETURN]);
+}
+
+/* `at_return`: the selector whose filters on the returned value match; NULL: none was asked. */
+static __always_inline void sockets__follow(struct hook_scratch *s, hook_selector *selector, hook_selector *at_return,
+					    const struct redan_image *image)
+{
+	bool track_return = plan.options & REDAN_HOOK_TRACK_RETURN;
+	bool untrack_return = plan.options & REDAN_HOOK_UNTRACK_RETURN;
+
+	if (selector->track_slot || selector->untrack_slot)
+		socket__follow(s, image, selector->track_slot, selector->untrack_slot);
+	if (at_return && (at_return->return_track_slot || at_return->return_untrack_slot))
+		socket__follow(s, image, at_return->return_track_slot, at_return->return_untrack_slot);
+	if (track_return || untrack_return)
+		socket__follow(s, image, track_return ? REDAN_HOOK_SLOT_RETURN + 1 : 0,
+			       untrack_return ? REDAN_HOOK_SLOT_RETURN + 1 : 0);
 }
 
 /* --- the record --- */

@@ -23,6 +23,7 @@ static __noinline void hook__act(struct hook_scratch *s, u32 passed, u32 index)
 	hook_selector *selector = &plan.selectors[index];
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct hook_verdict verdict = {.selector = index, .action = REDAN_ACTION_POST};
+	hook_selector *returning = NULL;
 	bool post = true;
 
 	HOOK_COUNT(matched[index]);
@@ -37,12 +38,13 @@ static __noinline void hook__act(struct hook_scratch *s, u32 passed, u32 index)
 
 			if (!at_return)
 				return;
-			verdict.return_action = plan.selectors[(at_return - 1) & 7].return_action;
+			returning = &plan.selectors[(at_return - 1) & 7];
+			verdict.return_action = returning->return_action;
 			if (verdict.return_action == REDAN_ACTION_NO_POST)
 				post = false;
 		}
 	}
-	sockets__follow(s, selector, &image);
+	sockets__follow(s, selector, returning, &image);
 	if (!post) {
 		HOOK_COUNT(not_posted);
 	} else if (selector->rate_ms && rate__exceeded(s, selector, index)) {

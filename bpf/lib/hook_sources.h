@@ -49,6 +49,26 @@ static __always_inline u64 registers__parameter(void *ctx, u32 index)
 	return 0;
 }
 
+#define REGISTERS_RETURNED 80 /* rax */
+#define REGISTERS_STACK 152   /* rsp */
+
+#define ENTRY_PARAMETER(n) \
+	case n:            \
+		return args[n];
+
+static __always_inline u64 entry__parameter(const u64 *args, u32 index)
+{
+	switch (index) {
+		ENTRY_PARAMETER(0)
+		ENTRY_PARAMETER(1)
+		ENTRY_PARAMETER(2)
+		ENTRY_PARAMETER(3)
+		ENTRY_PARAMETER(4)
+		ENTRY_PARAMETER(5)
+	}
+	return 0;
+}
+
 #define SYSCALL_REGISTER(n, native, compat)                                             \
 	case n:                                                                         \
 		return is_compat ? bpf_core_field_offset(struct pt_regs___hook, compat) \
@@ -139,6 +159,23 @@ static __always_inline u64 kprobe__take(void *ctx, u32 i)
 	}
 	return 0;
 }
+
+/* `args`: what the function was called with. */
+static __always_inline u64 kretprobe__take(void *ctx, const u64 *args, u32 i)
+{
+	hook_arg *arg = &plan.args[i];
+
+	switch (arg->source) {
+	case REDAN_SOURCE_PARAMETER:
+		return entry__parameter(args, arg->index);
+	case REDAN_SOURCE_SYSCALL:
+		return syscall__parameter(args[0], arg);
+	case REDAN_SOURCE_RETURN:
+		return CTX_LOAD(ctx, REGISTERS_RETURNED);
+	}
+	return 0;
+}
+#define KRETPROBE_TAKE(ctx, i) kretprobe__take(ctx, args, i)
 
 static __always_inline u64 tracepoint__take(void *ctx, u32 i)
 {

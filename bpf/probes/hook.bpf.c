@@ -10,6 +10,7 @@
 
 #include "abi/hook.h"
 #include "lib/hook_chain.h"
+#include "lib/hook_entries.h"
 #include "lib/hook_run.h"
 #include "lib/hook_sources.h"
 
@@ -46,6 +47,28 @@ SEC("hook/fexit")
 int hook_fexit(void *ctx)
 {
 	HOOK_BODY(ctx, fexit__take);
+	return 0;
+}
+
+/* Where fexit cannot be had: what the function was called with is what a program at its entry has kept. */
+SEC("hook/kretprobe")
+int hook_kretprobe(void *ctx)
+{
+	struct redan_hook_lane *lane = run__begin();
+	u64 args[REDAN_ENTRY_ARGS] = {};
+
+	if (entry__find(ctx, args))
+		HOOK_RUN(ctx, KRETPROBE_TAKE);
+	run__end(lane);
+	bpf_tail_call(ctx, &hook_next, 0);
+	entry__forget(ctx); /* by the last hook of the chain */
+	return 0;
+}
+
+SEC("hook/entry")
+int hook_entry(void *ctx)
+{
+	entry__keep(ctx);
 	return 0;
 }
 

@@ -44,6 +44,7 @@ bool has_rate_limit(const redan_hook_plan& plan) {
 bool uses_pool(std::string_view name, const redan_hook_plan& plan) {
   if (name == "hook_sockets") return has_type(plan, {REDAN_ARG_SOCK, REDAN_ARG_SOCKET});
   if (name == "hook_rates") return has_rate_limit(plan);
+  if (name == "hook_entries") return plan.place != 0;
   return true;
 }
 
@@ -109,6 +110,7 @@ redan_hook_counters HookCounters::counters() const {
   copy.no_scratch = load(shared.no_scratch);
   copy.unreadable = load(shared.unreadable);
   copy.no_task_storage = load(shared.no_task_storage);
+  copy.unpaired = load(shared.unpaired);
   return copy;
 }
 
@@ -150,8 +152,7 @@ Result<Fd> HookMapMaker::create(const HookMapShape& shape, uint32_t max_entries)
   return fd;
 }
 
-Result<int> HookMapMaker::pool(const HookMapShape& shape, const redan_hook_plan& program) {
-  if (!uses_pool(shape.name, program)) return -1;
+Result<int> HookMapMaker::pool(const HookMapShape& shape) {
   auto found = pools_.find(shape.name);
   if (found == pools_.end()) {
     const uint32_t entries = shape.name == "hook_scratches" ? scratch_entries_ : shape.max_entries;
@@ -208,9 +209,11 @@ Result<HookMaps> HookMapMaker::make(const event::HookPlan& plan, const redan_hoo
       case HookMapRole::kTaskStates: maps.all[i] = sensor_.task_states.get(); break;
       case HookMapRole::kSensorCounters: maps.all[i] = sensor_.counters.get(); break;
       case HookMapRole::kFollowMarks: maps.all[i] = follow_marks; break;
+      case HookMapRole::kPlace:
       case HookMapRole::kUnused: break;
       case HookMapRole::kPool: {
-        REDAN_ASSIGN(maps.all[i], pool(shape, program));
+        if (!uses_pool(shape.name, program)) break;
+        REDAN_ASSIGN(maps.all[i], pool(shape));
         break;
       }
       case HookMapRole::kPlan: {
@@ -223,6 +226,21 @@ Result<HookMaps> HookMapMaker::make(const event::HookPlan& plan, const redan_hoo
     if (!maps.own[i]) continue;
     maps.all[i] = maps.own[i].get();
     maps.bytes += map_memory(maps.all[i]);
+  }
+  return maps;
+}
+
+Result<EntryMaps> HookMapMaker::make_for_entry() {
+  EntryMaps maps;
+  maps.all.resize(template_.maps.size(), -1);
+  for (size_t i = 0; i < template_.maps.size(); ++i) {
+    const HookMapShape& shape = template_.maps[i];
+    if (shape.role == HookMapRole::kPlace) {
+      REDAN_ASSIGN(maps.place, create(shape, shape.max_entries));
+      maps.all[i] = maps.place.get();
+    } else if (shape.name == "hook_entries") {
+      REDAN_ASSIGN(maps.all[i], pool(shape));
+    }
   }
   return maps;
 }

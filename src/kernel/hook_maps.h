@@ -51,6 +51,12 @@ struct HookMaps {
   uint64_t bytes = 0;  ///< of `own`, as the kernel accounts them
 };
 
+/// The maps of a program at a function's entry.
+struct EntryMaps {
+  Fd place;
+  std::vector<int> all;  ///< as HookMaps::all
+};
+
 /// Makes them. Belongs to one thread.
 class HookMapMaker {
  public:
@@ -63,9 +69,11 @@ class HookMapMaker {
   Result<HookMaps> make(const event::HookPlan& plan, const redan_hook_plan& program, const redan_settings& settings,
                         const redan_hook_settings& own_settings, int follow_marks);
 
+  Result<EntryMaps> make_for_entry();
+
  private:
   Result<Fd> create(const HookMapShape& shape, uint32_t max_entries) const;
-  Result<int> pool(const HookMapShape& shape, const redan_hook_plan& program);
+  Result<int> pool(const HookMapShape& shape);
   Result<Fd> create_plan(const HookMapShape& shape, const event::HookPlan& plan, const redan_hook_plan& program,
                          const redan_settings& settings, const redan_hook_settings& own_settings) const;
   Result<void> add(HookMaps& maps, size_t index, const event::HookPlan& plan);

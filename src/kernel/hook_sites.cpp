@@ -1,22 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernel/hook_sites.h"
 
-#include <linux/perf_event.h>
-#include <sys/ioctl.h>
-#include <sys/syscall.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <cstring>
-#include <fstream>
+#include <optional>
 #include <utility>
 
 #include <bpf/bpf.h>
 #include <fmt/format.h>
 
+#include "kernel/hook_entries.h"
 #include "kernel/instruction.h"
+#include "kernel/perf_event.h"
 
 namespace redan::kernel {
 
@@ -27,10 +23,11 @@ bool is_same_site(const HookTarget& one, const HookTarget& other) {
 /// A stub and the hooks behind it, in their order.
 struct HookChain {
   HookTarget target;
-  Fd first;  ///< the map with the first hook's program
-  Fd stub;   ///< program
-  Fd event;  ///< of perf, where the stub is attached to one
-  Fd link;   ///< closed before the event
+  std::unique_ptr<EntryProbe> entries;  ///< of a kretprobe; gone after all else
+  Fd first;                             ///< the map with the first hook's program
+  Fd stub;                              ///< program
+  Fd event;                             ///< of perf, where the stub is attached to one
+  Fd link;                              ///< closed before the event
   std::vector<ChainedHook*> hooks;
 };
 
@@ -39,19 +36,10 @@ namespace {
 /// The kernel follows 33 tail calls from one program (MAX_TAIL_CALL_CNT, include/linux/bpf.h); the first is the stub's.
 constexpr size_t kMostHooks = 32;
 constexpr uint32_t kOnly = 0;
-constexpr const char* kKprobeType = "/sys/bus/event_source/devices/kprobe/type";
 
 Result<void> point(int map, int program) {
   if (::bpf_map_update_elem(map, &kOnly, &program, BPF_ANY) == 0) return {};
   return errno_error("put a hook behind another one");
-}
-
-Error attach_error(const HookTarget& target, int error_number) {
-  const bool full = error_number == E2BIG;  // BPF_MAX_TRAMP_LINKS, include/linux/bpf.h
-  return Error{
-      error_number == EPERM ? ErrorCode::kPrivilege : ErrorCode::kKernel,
-      fmt::format("attach {}/{}: {}", hook_attachment_name(target.attachment), target.name,
-                  full ? "the function has as many programs as it can take (38)" : std::strerror(error_number))};
 }
 
 /// bpf_tail_call(ctx, first, 0); return 0. With a constant index the JIT makes a direct jump of it.
@@ -74,33 +62,15 @@ Result<Fd> load_stub(int first, const LoadTarget& target) {
   return stub;
 }
 
-/// On every CPU, whatever CPU is asked for: programs are attached to what the event is of.
-Fd open_event(perf_event_attr& attributes) {
-  attributes.size = sizeof(attributes);
-  return Fd(static_cast<int>(::syscall(SYS_perf_event_open, &attributes, -1, 0, -1, PERF_FLAG_FD_CLOEXEC)));
-}
-
-Fd open_kprobe(const std::string& function) {
-  perf_event_attr attributes{};
-  std::ifstream(kKprobeType) >> attributes.type;
-  if (attributes.type == 0) {
-    errno = EOPNOTSUPP;
-    return Fd();
+Fd open_event(const HookTarget& target, const KernelSymbols& symbols) {
+  switch (target.attachment) {
+    case HookAttachment::kKprobe: return open_kprobe(target.name, ProbedEnd::kEntry);
+    case HookAttachment::kKretprobe: return open_kprobe(target.name, ProbedEnd::kReturn);
+    default: break;
   }
-  attributes.config1 = reinterpret_cast<uintptr_t>(function.c_str());
-  return open_event(attributes);
-}
-
-Fd open_tracepoint(const HookTarget& target, const KernelSymbols& symbols) {
-  perf_event_attr attributes{};
-  const auto id = symbols.tracepoint_id(target.subsystem, target.name);
-  if (!id) {
-    errno = ENOENT;
-    return Fd();
-  }
-  attributes.type = PERF_TYPE_TRACEPOINT;
-  attributes.config = *id;
-  return open_event(attributes);
+  if (const auto id = symbols.tracepoint_id(target.subsystem, target.name)) return open_tracepoint(*id);
+  errno = ENOENT;
+  return Fd();
 }
 
 Result<void> attach_stub(HookChain& chain, const LoadTarget& target, const KernelSymbols& symbols) {
@@ -114,33 +84,13 @@ Result<void> attach_stub(HookChain& chain, const LoadTarget& target, const Kerne
       chain.link.reset(::bpf_raw_tracepoint_open(chain.target.name.c_str(), chain.stub.get()));
       break;
     case HookAttachment::kKprobe:
+    case HookAttachment::kKretprobe:
     case HookAttachment::kTracepoint:
-      chain.event = chain.target.attachment == HookAttachment::kKprobe ? open_kprobe(chain.target.name)
-                                                                       : open_tracepoint(chain.target, symbols);
-      if (!chain.event) break;
-      chain.link.reset(::bpf_link_create(chain.stub.get(), chain.event.get(), BPF_PERF_EVENT, nullptr));
-      if (chain.link && ::ioctl(chain.event.get(), PERF_EVENT_IOC_ENABLE, 0) != 0) chain.link.reset();
+      chain.event = open_event(chain.target, symbols);
+      if (chain.event) chain.link = attach_to_event(chain.stub.get(), chain.event.get());
       break;
   }
   return chain.link ? Result<void>() : attach_error(chain.target, errno);
-}
-
-/// struct bpf_link_info of 6.7 and later, which the headers of libbpf 1.1 do not have: what a kprobe missed.
-struct KprobeLinkInfo {
-  uint32_t type, id, program, pad0;
-  uint32_t event_type, pad1;
-  uint64_t function;
-  uint32_t function_len, offset;
-  uint64_t address, missed;
-};
-
-uint64_t missed_by_kprobe(int link) {
-  union {
-    KprobeLinkInfo kprobe;
-    bpf_link_info any;
-  } info{};
-  uint32_t size = sizeof(info);
-  return ::bpf_obj_get_info_by_fd(link, &info, &size) == 0 ? info.kprobe.missed : 0;
 }
 
 }  // namespace
@@ -148,11 +98,18 @@ uint64_t missed_by_kprobe(int link) {
 /// Destroyed in reverse order: chains first.
 struct HookSites::State {
   const KernelSymbols& symbols;
-  Fd inner, outer;  ///< maps for wait_for_runs()
+  const HookTemplate& programs;
+  HookMapMaker& maps;
+  std::vector<std::string>
+      places;            ///< functions whose returns were hooked; their numbers are their places here, plus 1
+  uint64_t periods = 0;  ///< of EntryProbe
+  std::optional<uint64_t> trampoline;  ///< return_trampoline(), with the first kretprobe
+  Fd inner, outer;                     ///< maps for wait_for_runs()
   std::vector<std::unique_ptr<HookChain>> chains;
 
   Result<HookChain*> chain_with_room(const HookTarget& target);
-  Result<std::unique_ptr<HookChain>> open_chain(const HookTarget& target) const;
+  Result<std::unique_ptr<HookChain>> open_chain(const HookTarget& target);
+  Result<uint16_t> place_of(const std::string& function);
 
   /// Lets go of what the hook, out of its chain, is followed by. Not before its runs have found their way there.
   void forget_successor(const ChainedHook& hook) const {
@@ -172,8 +129,15 @@ HookSites::HookSites(std::unique_ptr<State> state) : state_(std::move(state)) {}
 HookSites::HookSites(HookSites&&) noexcept = default;
 HookSites::~HookSites() = default;
 
-Result<HookSites> HookSites::make(const KernelSymbols& symbols) {
-  auto state = std::unique_ptr<State>(new State{.symbols = symbols, .inner = Fd(), .outer = Fd(), .chains = {}});
+Result<HookSites> HookSites::make(const KernelSymbols& symbols, const HookTemplate& programs, HookMapMaker& maps) {
+  auto state = std::unique_ptr<State>(new State{.symbols = symbols,
+                                                .programs = programs,
+                                                .maps = maps,
+                                                .places = {},
+                                                .trampoline = std::nullopt,
+                                                .inner = Fd(),
+                                                .outer = Fd(),
+                                                .chains = {}});
   state->inner.reset(::bpf_map_create(BPF_MAP_TYPE_ARRAY, "hook_wait", 4, 4, 1, nullptr));
   bpf_map_create_opts options{};
   options.sz = sizeof(options);
@@ -183,26 +147,46 @@ Result<HookSites> HookSites::make(const KernelSymbols& symbols) {
   return HookSites(std::move(state));
 }
 
-Result<std::unique_ptr<HookChain>> HookSites::State::open_chain(const HookTarget& target) const {
+Result<std::unique_ptr<HookChain>> HookSites::State::open_chain(const HookTarget& target) {
   auto chain = std::make_unique<HookChain>();
   chain->target = target;
   chain->first.reset(::bpf_map_create(BPF_MAP_TYPE_PROG_ARRAY, "hook_first", 4, 4, 1, nullptr));
   if (!chain->first) return errno_error("make a map for hooks");
   REDAN_ASSIGN(const LoadTarget load, load_target(target, symbols));
   REDAN_ASSIGN(chain->stub, load_stub(chain->first.get(), load));
+  if (target.attachment == HookAttachment::kKretprobe) {
+    if (!trampoline) trampoline = return_trampoline();
+    REDAN_ASSIGN(const uint16_t place, place_of(target.name));
+    REDAN_ASSIGN(chain->entries, EntryProbe::attach(target.name, place, programs, maps));
+  }
   REDAN_TRY(attach_stub(*chain, load, symbols));
+  if (chain->entries) REDAN_TRY(chain->entries->expect_returns(++periods, *trampoline));
   return chain;
 }
 
 Result<HookChain*> HookSites::State::chain_with_room(const HookTarget& target) {
-  const auto found = std::find_if(chains.begin(), chains.end(), [&](const auto& chain) {
-    return is_same_site(chain->target, target) && chain->hooks.size() < kMostHooks;
-  });
-  if (found != chains.end()) return found->get();
+  for (const auto& chain : chains) {
+    if (!is_same_site(chain->target, target)) continue;
+    if (chain->hooks.size() < kMostHooks) return chain.get();
+    // Which returns of a call were seen by another chain, nobody could tell.
+    if (chain->entries) return attach_error(target, E2BIG);
+  }
   REDAN_ASSIGN(std::unique_ptr<HookChain> opened, open_chain(target));
   chains.push_back(std::move(opened));
   return chains.back().get();
 }
+
+Result<uint16_t> HookSites::State::place_of(const std::string& function) {
+  auto found = std::find(places.begin(), places.end(), function);
+  if (found == places.end()) {
+    if (places.size() == UINT16_MAX)
+      return Error{ErrorCode::kKernel, "the returns of 65,535 functions were hooked, that is the most"};
+    found = places.insert(places.end(), function);
+  }
+  return static_cast<uint16_t>(found - places.begin() + 1);
+}
+
+Result<uint16_t> HookSites::place_of(const std::string& function) { return state_->place_of(function); }
 
 Result<void> HookSites::add(ChainedHook& hook, const HookTarget& target) {
   REDAN_ASSIGN(HookChain * chain, state_->chain_with_room(target));
@@ -253,27 +237,11 @@ uint64_t HookSites::missed(const HookChain& chain) {
   bpf_prog_info info{};
   uint32_t size = sizeof(info);
   uint64_t sum = ::bpf_obj_get_info_by_fd(chain.stub.get(), &info, &size) == 0 ? info.recursion_misses : 0;
-  if (chain.target.attachment == HookAttachment::kKprobe) sum += missed_by_kprobe(chain.link.get());
-  return sum;
-}
-
-Result<LoadTarget> load_target(const HookTarget& target, const KernelSymbols& symbols) {
-  const auto at = [&](bpf_prog_type type, bpf_attach_type attach_type,
-                      const std::string& function) -> Result<LoadTarget> {
-    REDAN_ASSIGN(AttachType found, symbols.attach_type(function));
-    return LoadTarget{.type = type, .attach_type = attach_type, .function = std::move(found)};
-  };
-  switch (target.attachment) {
-    case HookAttachment::kLsm: return at(BPF_PROG_TYPE_LSM, BPF_LSM_MAC, fmt::format("bpf_lsm_{}", target.name));
-    case HookAttachment::kFentry: return at(BPF_PROG_TYPE_TRACING, BPF_TRACE_FENTRY, target.name);
-    case HookAttachment::kFexit: return at(BPF_PROG_TYPE_TRACING, BPF_TRACE_FEXIT, target.name);
-    case HookAttachment::kKprobe: return LoadTarget{.type = BPF_PROG_TYPE_KPROBE, .attach_type = {}, .function = {}};
-    case HookAttachment::kTracepoint:
-      return LoadTarget{.type = BPF_PROG_TYPE_TRACEPOINT, .attach_type = {}, .function = {}};
-    case HookAttachment::kRawTracepoint:
-      return LoadTarget{.type = BPF_PROG_TYPE_RAW_TRACEPOINT, .attach_type = {}, .function = {}};
-  }
-  return Error{ErrorCode::kKernel, "a kind of hook that there is not"};
+  const bool is_probe =
+      chain.target.attachment == HookAttachment::kKprobe || chain.target.attachment == HookAttachment::kKretprobe;
+  if (is_probe) sum += missed_by_kprobe(chain.link.get());
+  // The kernel's count is the better one, where it has one.
+  return chain.entries ? std::max(sum, chain.entries->missed()) : sum;
 }
 
 }  // namespace redan::kernel

@@ -13,6 +13,8 @@
 
 #include "base/fd.h"
 #include "base/result.h"
+#include "kernel/hook_load.h"
+#include "kernel/hook_maps.h"
 #include "kernel/hook_targets.h"
 #include "kernel/hook_template.h"
 #include "kernel/symbols.h"
@@ -34,9 +36,13 @@ struct ChainedHook {
 /// Owns the chains. Belongs to one thread.
 class HookSites {
  public:
-  static Result<HookSites> make(const KernelSymbols& symbols);
+  /// All three must outlive it.
+  static Result<HookSites> make(const KernelSymbols& symbols, const HookTemplate& programs, HookMapMaker& maps);
   HookSites(HookSites&&) noexcept;
   ~HookSites();
+
+  /// The function's number in plans of hooks that are kretprobes.
+  Result<uint16_t> place_of(const std::string& function);
 
   /// The hook becomes the last one at its target. kPrivilege, kKernel: the kernel does not attach programs there.
   Result<void> add(ChainedHook& hook, const HookTarget& target);
@@ -49,7 +55,7 @@ class HookSites {
   /// running programs end (some ms).
   void remove(ChainedHook& hook);
 
-  /// Events that the chain's hooks did not see, since it was made: the kernel skipped the stub.
+  /// Events that the chain's hooks did not see, since it was made: the kernel skipped the stub, or of a return had no room to note it.
   static uint64_t missed(const HookChain& chain);
 
  private:
@@ -58,15 +64,5 @@ class HookSites {
 
   std::unique_ptr<State> state_;
 };
-
-/// What names the target of a program when it is loaded; of a stub as of a hook.
-struct LoadTarget {
-  bpf_prog_type type = BPF_PROG_TYPE_UNSPEC;
-  bpf_attach_type attach_type{};
-  AttachType function;  ///< LSM, fentry, fexit
-};
-
-/// kKernel: no such function.
-Result<LoadTarget> load_target(const HookTarget& target, const KernelSymbols& symbols);
 
 }  // namespace redan::kernel

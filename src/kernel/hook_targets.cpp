@@ -80,19 +80,12 @@ Result<std::vector<HookTarget>> function_targets(const event::HookPlan& plan, co
   }
   const std::optional<int> parameters = symbols.parameters(plan.symbol);
   if (returns) {
-    if (!parameters) {
-      return Error{ErrorCode::kKernel,
-                   fmt::format("'{}' is not in the kernel's BTF, and returns of such functions cannot be hooked yet",
-                               plan.symbol)};
+    // On a fully preemptible kernel fexit programs are skipped.
+    if (parameters && !facts.preempt_full) {
+      targets.push_back(
+          {.attachment = HookAttachment::kFexit, .name = plan.symbol, .parameters = static_cast<uint8_t>(*parameters)});
     }
-    if (facts.preempt_full) {
-      return Error{ErrorCode::kKernel,
-                   fmt::format("the return of '{}' cannot be hooked reliably on a fully preemptible kernel "
-                               "(preempt=full): fexit programs are skipped there",
-                               plan.symbol)};
-    }
-    targets.push_back(
-        {.attachment = HookAttachment::kFexit, .name = plan.symbol, .parameters = static_cast<uint8_t>(*parameters)});
+    targets.push_back({.attachment = HookAttachment::kKretprobe, .name = plan.symbol});
     return targets;
   }
   const HookTarget kprobe{.attachment = HookAttachment::kKprobe,

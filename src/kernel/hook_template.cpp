@@ -26,18 +26,20 @@ struct DestroySkeleton {
 using Skeleton = std::unique_ptr<hook, DestroySkeleton>;
 
 struct Kind {
-  HookAttachment attachment;
   const char* section;
   bpf_prog_type type;
   bpf_attach_type attach_type;
 };
-constexpr std::array<Kind, kHookAttachments> kKinds = {{
-    {HookAttachment::kLsm, "hook/lsm", BPF_PROG_TYPE_LSM, BPF_LSM_MAC},
-    {HookAttachment::kFentry, "hook/fentry", BPF_PROG_TYPE_TRACING, BPF_TRACE_FENTRY},
-    {HookAttachment::kFexit, "hook/fexit", BPF_PROG_TYPE_TRACING, BPF_TRACE_FEXIT},
-    {HookAttachment::kKprobe, "hook/kprobe", BPF_PROG_TYPE_KPROBE, bpf_attach_type{}},
-    {HookAttachment::kTracepoint, "hook/tracepoint", BPF_PROG_TYPE_TRACEPOINT, bpf_attach_type{}},
-    {HookAttachment::kRawTracepoint, "hook/raw_tracepoint", BPF_PROG_TYPE_RAW_TRACEPOINT, bpf_attach_type{}},
+/// In the order of HookTemplate::programs.
+constexpr std::array<Kind, kHookAttachments + 1> kKinds = {{
+    {"hook/lsm", BPF_PROG_TYPE_LSM, BPF_LSM_MAC},
+    {"hook/fentry", BPF_PROG_TYPE_TRACING, BPF_TRACE_FENTRY},
+    {"hook/fexit", BPF_PROG_TYPE_TRACING, BPF_TRACE_FEXIT},
+    {"hook/kprobe", BPF_PROG_TYPE_KPROBE, bpf_attach_type{}},
+    {"hook/tracepoint", BPF_PROG_TYPE_TRACEPOINT, bpf_attach_type{}},
+    {"hook/raw_tracepoint", BPF_PROG_TYPE_RAW_TRACEPOINT, bpf_attach_type{}},
+    {"hook/kretprobe", BPF_PROG_TYPE_KPROBE, bpf_attach_type{}},
+    {"hook/entry", BPF_PROG_TYPE_KPROBE, bpf_attach_type{}},
 }};
 
 std::vector<std::byte> copy_of(const void* begin, size_t size) {
@@ -78,7 +80,7 @@ int keep_program(bpf_program* program, bpf_prog_load_opts* options, long cookie)
   const auto* kind =
       std::find_if(kKinds.begin(), kKinds.end(), [&](const Kind& it) { return !std::strcmp(it.section, section); });
   if (kind == kKinds.end()) return -EINVAL;
-  HookProgram& kept = capture.to->programs[static_cast<size_t>(kind->attachment)];
+  HookProgram& kept = capture.to->programs[static_cast<size_t>(kind - kKinds.begin())];
   const bpf_insn* begin = ::bpf_program__insns(program);
   kept.type = kind->type;
   kept.attach_type = kind->attach_type;
@@ -134,7 +136,10 @@ HookMapRole role_of(const hook& skeleton, const bpf_map* map) {
   if (map == maps.task_states) return HookMapRole::kTaskStates;
   if (map == maps.follow_marks) return HookMapRole::kFollowMarks;
   if (map == maps.leaderless_states) return HookMapRole::kUnused;
-  if (map == maps.hook_scratches || map == maps.hook_sockets || map == maps.hook_rates) return HookMapRole::kPool;
+  if (map == maps.hook_place) return HookMapRole::kPlace;
+  if (map == maps.hook_scratches || map == maps.hook_sockets || map == maps.hook_rates || map == maps.hook_entries) {
+    return HookMapRole::kPool;
+  }
   return HookMapRole::kOwn;
 }
 

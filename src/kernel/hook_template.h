@@ -24,6 +24,7 @@ enum class HookMapRole : uint8_t {
   kPlan,            ///< of each hook: .rodata
   kCounters,        ///< of each hook: .data.hook
   kPool,            ///< of all hooks
+  kPlace,           ///< of each program at an entry (hook_entries.h)
   kRing,            ///< the sensor's
   kTaskStates,      ///< the sensor's
   kSensorCounters,  ///< the sensor's
@@ -54,14 +55,15 @@ struct HookProgram {
   uint32_t function_size = 0, line_size = 0;
 };
 
-constexpr size_t kHookAttachments = 6;
+constexpr size_t kHookAttachments = 7;
+constexpr size_t kEntryProgram = kHookAttachments;  ///< beside those of HookAttachment: see hook_entries.h
 
 /// A value, immutable after make().
 struct HookTemplate {
   std::vector<HookMapShape> maps;
-  std::array<HookProgram, kHookAttachments> programs;  ///< by HookAttachment
-  std::vector<std::byte> plan;                         ///< .rodata, without a plan
-  Fd types;                                            ///< the object's BTF in the kernel
+  std::array<HookProgram, kHookAttachments + 1> programs;  ///< by HookAttachment, and kEntryProgram
+  std::vector<std::byte> plan;                             ///< .rodata, without a plan
+  Fd types;                                                ///< the object's BTF in the kernel
 
   /// `btf`: file with the kernel's types; empty: the running kernel's own. kPrivilege; kKernel: no types, or too old. Not thread-safe
   /// (libbpf's table of handlers is global).

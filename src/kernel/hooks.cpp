@@ -17,6 +17,7 @@
 #include <fmt/format.h>
 
 #include "kernel/follow.h"
+#include "kernel/hook_load.h"
 #include "kernel/hook_maps.h"
 #include "kernel/hook_sites.h"
 #include "kernel/hook_targets.h"
@@ -30,10 +31,6 @@ namespace {
 constexpr uint32_t kScratchEntriesMost = 64;
 constexpr uint32_t kScratchEntriesLeast = 8;
 constexpr rlim_t kFilesMost = 65536;
-constexpr size_t kVerifierLog = 4u << 20;
-
-/// What stands in place of a load of a map that the plan has no use for. The verifier refuses it if it can be reached.
-constexpr int kNoSuchHelper = 0x7ed0'0000;
 
 Result<bpf_prog_info> program_info(int fd) {
   bpf_prog_info info{};
@@ -53,77 +50,7 @@ void allow_more_files() {
   (void)::setrlimit(RLIMIT_NOFILE, &limit);  // a hook that finds none left says so
 }
 
-/// The program's instructions with the maps in it.
-std::vector<bpf_insn> with_maps(const HookProgram& program, const std::vector<int>& maps) {
-  std::vector<bpf_insn> code = program.instructions;
-  for (const HookProgram::MapUse& use : program.map_uses) {
-    const int fd = maps[use.map];
-    if (fd >= 0) {
-      code[use.instruction].imm = fd;
-      continue;
-    }
-    bpf_insn call{};
-    call.code = BPF_JMP | BPF_CALL;
-    call.imm = kNoSuchHelper + static_cast<int>(use.map);
-    code[use.instruction] = code[use.instruction + 1] = call;
-  }
-  return code;
-}
-
-Error refusal(const HookTarget& target, int error_number, std::string_view why) {
-  const ErrorCode code = error_number == EPERM ? ErrorCode::kPrivilege : ErrorCode::kKernel;
-  return Error{code,
-               fmt::format("the kernel did not take the hook {}/{}: {}{}{}", hook_attachment_name(target.attachment),
-                           target.name, why, why.empty() ? "" : ": ", std::strerror(error_number))};
-}
-
-/// Once without the verifier's log and the source lines it quotes, which cost more than the check; only what is refused is tried
-/// again with them.
-Result<Fd> load_program(const HookProgram& program, int types, const HookTarget& target, const LoadTarget& at,
-                        const std::vector<bpf_insn>& code) {
-  bpf_prog_load_opts options{};
-  options.sz = sizeof(options);
-  options.expected_attach_type = at.attach_type;
-  options.attach_btf_id = at.function.id;
-  options.attach_btf_obj_fd = static_cast<uint32_t>(std::max(at.function.module.get(), 0));
-  options.prog_btf_fd = static_cast<uint32_t>(types);
-  options.func_info = program.functions.data();
-  options.func_info_rec_size = program.function_size;
-  options.func_info_cnt = static_cast<uint32_t>(program.functions.size() / program.function_size);
-  const std::string name = fmt::format("hook_{}", hook_attachment_name(target.attachment)).substr(0, 15);
-  const auto load = [&] {
-    return Fd(::bpf_prog_load(at.type, name.c_str(), "Dual BSD/GPL", code.data(), code.size(), &options));
-  };
-  Fd fd = load();
-  if (fd) return fd;
-  int error_number = errno;
-  std::vector<char> log(kVerifierLog);
-  options.line_info = program.lines.data();
-  options.line_info_rec_size = program.line_size;
-  options.line_info_cnt = static_cast<uint32_t>(program.lines.size() / program.line_size);
-  options.log_buf = log.data();
-  options.log_size = static_cast<uint32_t>(log.size());
-  options.log_level = 1;
-  fd = load();
-  if (fd) return fd;
-  if (errno != ENOSPC) error_number = errno;
-  log.back() = '\0';
-  return refusal(target, error_number, verifier_verdict(log.data()));
-}
-
 }  // namespace
-
-std::string_view hook_attachment_name(HookAttachment attachment) {
-  switch (attachment) {
-    case HookAttachment::kLsm: return "lsm";
-    case HookAttachment::kFentry: return "fentry";
-    case HookAttachment::kFexit: return "fexit";
-    case HookAttachment::kKprobe: return "kprobe";
-    case HookAttachment::kTracepoint: return "tracepoint";
-    case HookAttachment::kRawTracepoint: return "raw_tracepoint";
-  }
-  return "";
-}
 
 // --- State ---
 
@@ -165,11 +92,11 @@ struct HookLoader::State {
   HookingFacts facts;
   KernelSymbols symbols;
   Follower follower;
-  std::optional<HookSites> sites;
   uint32_t scratch_entries = kScratchEntriesMost;
   SensorMaps sensor_maps;
-  std::optional<HookTemplate> prepared;  ///< with the first hook
-  std::optional<HookMapMaker> maker;     ///< likewise
+  std::optional<HookTemplate> prepared;  ///< with the first hook, as what follows
+  std::optional<HookMapMaker> maker;
+  std::optional<HookSites> sites;
 
   Result<void> prepare();
   Result<HookBody> load(const event::HookPlan& plan, const HookTarget& target);
@@ -181,6 +108,8 @@ Result<void> HookLoader::State::prepare() {
   if (prepared) return {};
   REDAN_ASSIGN(prepared, HookTemplate::make(sensor.btf));
   maker.emplace(*prepared, std::move(sensor_maps), scratch_entries);
+  REDAN_ASSIGN(HookSites made, HookSites::make(symbols, *prepared, *maker));
+  sites.emplace(std::move(made));
   return {};
 }
 
@@ -189,13 +118,15 @@ Result<HookBody> HookLoader::State::load(const event::HookPlan& plan, const Hook
   REDAN_ASSIGN(const LoadTarget at, load_target(target, symbols));
   redan_hook_plan program_plan = plan.program;
   program_plan.parameters = target.parameters;
+  if (target.attachment == HookAttachment::kKretprobe) {
+    REDAN_ASSIGN(program_plan.place, sites->place_of(target.name));
+  }
   const redan_hook_settings own_settings{.ring_limit = static_cast<uint32_t>(sensor.ring_bytes / 2),
                                          .scratch_entries = scratch_entries};
   REDAN_ASSIGN(auto followed, follow_binaries(plan, program_plan, follower));
   const int marks = followed.empty() ? -1 : followed.front()->marks_fd();
   REDAN_ASSIGN(HookMaps maps, maker->make(plan, program_plan, sensor.settings, own_settings, marks));
-  const HookProgram& program = prepared->programs[static_cast<size_t>(target.attachment)];
-  REDAN_ASSIGN(Fd fd, load_program(program, prepared->types.get(), target, at, with_maps(program, maps.all)));
+  REDAN_ASSIGN(Fd fd, load_program(*prepared, static_cast<size_t>(target.attachment), target, at, maps.all));
   REDAN_ASSIGN(const bpf_prog_info info, program_info(fd.get()));
   HookFacts told{.attachment = target.attachment,
                  .target = target.name,
@@ -306,10 +237,10 @@ redan_hook_counters LoadedHook::counters() const { return state_->body.counters.
 Result<HookRuns> LoadedHook::runs() const {
   const HookCounters& counters = state_->body.counters;
   const HookChain* chain = state_->chained.chain;
-  return HookRuns{
-      .count = counters.runs(),
-      .nanoseconds = counters.nanoseconds(),
-      .missed = state_->missed + (chain == nullptr ? 0 : HookSites::missed(*chain) - state_->missed_before)};
+  return HookRuns{.count = counters.runs(),
+                  .nanoseconds = counters.nanoseconds(),
+                  .missed = state_->missed + counters.counters().unpaired +
+                            (chain == nullptr ? 0 : HookSites::missed(*chain) - state_->missed_before)};
 }
 
 // --- HookLoader ---
@@ -328,20 +259,20 @@ Result<std::unique_ptr<HookLoader>> HookLoader::make(const SensorParts& sensor) 
       .facts = HookingFacts::look_up(),
       .symbols = std::move(symbols),
       .follower = Follower(sensor.counters, sensor.settings, sensor.btf),
-      .sites = std::nullopt,
       .scratch_entries = std::clamp(wanted, kScratchEntriesLeast, kScratchEntriesMost),
       .sensor_maps = {.ring = share(sensor.ring),
                       .task_states = share(sensor.task_states),
                       .counters = share(sensor.counters)},
       .prepared = std::nullopt,
       .maker = std::nullopt,
+      .sites = std::nullopt,
   });
   const SensorMaps& maps = state->sensor_maps;
   if (!maps.ring || !maps.task_states || !maps.counters) return errno_error("share the sensor's maps");
-  REDAN_ASSIGN(HookSites sites, HookSites::make(state->symbols));
-  state->sites.emplace(std::move(sites));
   return std::unique_ptr<HookLoader>(new HookLoader(std::move(state)));
 }
+
+void HookLoader::assume(const HookingFacts& facts) { state_->facts = facts; }
 
 Result<std::unique_ptr<LoadedHook>> HookLoader::load(const event::HookPlan& plan) {
   REDAN_ASSIGN(std::vector<HookTarget> targets, hook_targets(plan, state_->symbols, state_->facts));

@@ -15,6 +15,8 @@
 
 namespace redan::kernel {
 
+struct HookingFacts;
+
 /// One hook in the kernel, with maps of its own. The loader must outlive it. Belongs to one thread.
 class LoadedHook final : public Hook {
  public:
@@ -62,6 +64,9 @@ class HookLoader {
   /// Loads the program for a plan and fills its sets; not attached yet. kKernel, with the reason: there is no such function, LSM
   /// hook or tracepoint, or the kernel refused the program. kConfig: the plan itself cannot be.
   Result<std::unique_ptr<LoadedHook>> load(const event::HookPlan& plan);
+
+  /// Hooks that are loaded from now on are attached as on a kernel of which this is true.
+  void assume(const HookingFacts& facts);
 
  private:
   friend class LoadedHook;

@@ -21,7 +21,7 @@ namespace redan::kernel {
 using RecordSink = std::function<void(event::Bytes)>;
 
 /// How a hook came to be attached.
-enum class HookAttachment : uint8_t { kLsm, kFentry, kFexit, kKprobe, kTracepoint, kRawTracepoint };
+enum class HookAttachment : uint8_t { kLsm, kFentry, kFexit, kKprobe, kTracepoint, kRawTracepoint, kKretprobe };
 
 /// "lsm", "fentry", …
 std::string_view hook_attachment_name(HookAttachment attachment);
@@ -39,7 +39,8 @@ struct HookRuns {
   uint64_t count = 0;
   uint64_t nanoseconds = 0;  ///< estimated: one run in 64 of each CPU is timed
   /// Runs that the kernel skipped because the program, or for a kprobe any, was already running on that CPU. Kernels before 6.7
-  /// do not count them for kprobes and tracepoints.
+  /// do not count them for kprobes and tracepoints. At a kretprobe, also returns that the kernel had no room to note, and those whose
+  /// call was not seen or not kept; before 6.7 they are counted with the thread's next call at the same depth of the stack.
   uint64_t missed = 0;
 };
 

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <optional>
 
 #include "base/quote.h"
 #include "policy/go_quote.h"
@@ -178,7 +179,7 @@ class PolicyCompiler {
       if (*hook.syscall && target.symbol.starts_with(kArm64Prefix))
         warning(hook.call.place, in_quotes(target.symbol) + " is a system call of another architecture");
       if (context_.kernel) target.parameters = context_.kernel->parameters(target.symbol);
-      if (!context_.kernel || target.parameters)
+      if (!context_.kernel || target.parameters || is_traceable(target.symbol))
         found.push_back(std::move(target));
       else if (hook.ignore && *hook.ignore->call_not_found)
         missing.push_back(target.symbol);
@@ -186,6 +187,12 @@ class PolicyCompiler {
         not_found(hook, member.symbol, target.symbol);
     }
     return found;
+  }
+
+  /// Of some functions, such as those whose parameters are not used, BTF has nothing.
+  bool is_traceable(const std::string& symbol) {
+    if (!traceable_) traceable_ = context_.kernel->traceable_functions();
+    return std::ranges::binary_search(*traceable_, symbol);
   }
 
   void not_found(const Hook& hook, const std::string& written, const std::string& symbol) {
@@ -280,7 +287,8 @@ class PolicyCompiler {
 
   const CompileContext& context_;
   Policy policy_;
-  size_t members_ = 0;  // of all value sets
+  std::optional<std::vector<std::string>> traceable_;  // looked up when BTF lacks a function
+  size_t members_ = 0;                                 // of all value sets
   uint32_t next_id_;
 };
 

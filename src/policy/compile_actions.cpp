@@ -139,7 +139,6 @@ class ActionsCompiler {
   void track(const Action& action, bool is_return) {
     const bool is_track = *action.action == ActionKind::kTrackSock;
     if (!is_track && *action.action != ActionKind::kUntrackSock) return;
-    if (is_return) return not_supported(context_.diagnostics, action.action.place, Feature::kReturnTrack);
     const uint32_t slot = *action.sock;
     const Place& place = action.sock.is_given() ? action.sock.place : action.place;
     const bool is_there = slot < hook_.args.size() && slot < slots_.args.size();
@@ -147,7 +146,9 @@ class ActionsCompiler {
     if (type != REDAN_ARG_SOCK && type != REDAN_ARG_SOCKET)
       return error(place, "found the argument " + std::to_string(slot) +
                               ", allowed: the position in args of one of type sock or socket");
-    (is_track ? into_.track_slot : into_.untrack_slot) = static_cast<__u8>(slot + 1);
+    __u8& into = is_return ? (is_track ? into_.return_track_slot : into_.return_untrack_slot)
+                           : (is_track ? into_.track_slot : into_.untrack_slot);
+    into = static_cast<__u8>(slot + 1);
   }
 
   void options(const Action& action) {

@@ -32,7 +32,6 @@ constexpr std::array kRows = {
     Row{Feature::kSet, "the action Set", "leave it out"},
     Row{Feature::kStackTrace, "recording stack traces", "leave kernelStackTrace and userStackTrace out"},
     Row{Feature::kImaHash, "hashes of files (imaHash)", "leave it out"},
-    Row{Feature::kReturnTrack, "tracking sockets in matchReturnActions", "use returnArgAction"},
 };
 
 }  // namespace

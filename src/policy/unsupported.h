@@ -27,7 +27,6 @@ enum class Feature : uint8_t {
   kSet,
   kStackTrace,
   kImaHash,
-  kReturnTrack,
 };
 
 /// Reports that a policy asks for `feature`: what it is, and what can be done.

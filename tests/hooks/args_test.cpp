@@ -218,6 +218,36 @@ TEST_CASE("a tracked socket's events are its owner's") {
   CHECK(sent[1].head.owner_tid == static_cast<uint32_t>(::gettid()));
 }
 
+TEST_CASE("a socket is tracked when what was returned matches") {
+  Stage stage;
+  const Listener listener(AF_INET);
+  for (const bool matches : {false, true}) {
+    CAPTURE(matches);
+    Plan track(HookSection::kKprobes, "tcp_connect");
+    track.arg(0, REDAN_ARG_SOCK, 0)
+        .arg(REDAN_HOOK_SLOT_RETURN, REDAN_ARG_NUMBER, 0, REDAN_ARG_SIGNED, 4)
+        .source(REDAN_HOOK_SLOT_RETURN, REDAN_SOURCE_RETURN)
+        .options(REDAN_HOOK_RETURNS);
+    // Of the two selectors the first whose filters on the returned value match acts.
+    track.selector().only_me().returned(REDAN_OP_EQUAL, {4711}).last_selector().return_untrack_slot = 1;
+    track.selector().only_me().returned(REDAN_OP_EQUAL, {matches ? 0u : 4712u}).last_selector().return_track_slot = 1;
+    track.last_selector().return_action = REDAN_ACTION_TRACK_SOCK;
+    Plan close(HookSection::kFentries, "tcp_close");
+    close.arg(0, REDAN_ARG_SOCK, 0).selector().only_me();
+    close.number(0, REDAN_OP_EQUAL, {listener.port}, 0, REDAN_FIELD_DPORT);
+    const auto tracking = stage.load(track);
+    const auto closing = stage.load(close);
+    must(tracking->attach());
+    must(closing->attach());
+    stage.records();
+    listener.connect();
+    const auto sent = stage.records();
+    REQUIRE(sent.size() == (matches ? 2 : 1));
+    CHECK(sent.back().head.owner.tgid == (matches ? static_cast<uint32_t>(::getpid()) : 0u));
+    if (matches) CHECK(sent[0].head.return_action == REDAN_ACTION_TRACK_SOCK);
+  }
+}
+
 TEST_CASE("packets") {
   Stage stage;
   const Fd receiver(::socket(AF_INET, SOCK_DGRAM, 0));

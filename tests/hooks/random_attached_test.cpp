@@ -57,7 +57,7 @@ class SystemCall final : public Stand {
     else
       shape.args.push_back({.type = number(), .index = 4});
     std::swap(shape.args[0], shape.args[random.below(shape.args.size())]);
-    if (!without_fentry() && random.one_in(3)) {
+    if (random.one_in(3)) {
       shape.returned = policy::find_arg_type(random.one_in(2) ? "int" : "int64");
       shape.result = Observed{};
       shape.result->number = widened(*shape.returned, static_cast<uint64_t>(-int64_t{EINVAL}));

@@ -7,8 +7,6 @@
 #include <filesystem>
 #include <fstream>
 
-#include "kernel/hook_targets.h"
-
 namespace redan::test {
 
 SentHook parse_hook(event::Bytes record) {
@@ -213,6 +211,8 @@ std::shared_ptr<Boards> common_boards() {
 Stage::Stage() : boards_(common_boards()) { records(); }
 
 Stage::Stage(uint64_t ring_bytes) : boards_(std::make_shared<Boards>(ring_bytes)) {}
+
+Stage::Stage(const kernel::HookingFacts& assumed) : Stage(1u << 20) { loader().assume(assumed); }
 
 Stage::~Stage() {
   (void)sensor().consume([](event::Bytes) {}, 1000000);

@@ -18,6 +18,7 @@
 #include <doctest/doctest.h>
 
 #include "kernel/bpf_kernel.h"
+#include "kernel/hook_targets.h"
 
 namespace redan::test {
 
@@ -119,6 +120,8 @@ class Stage {
   Stage();
   /// With boards of its own.
   explicit Stage(uint64_t ring_bytes);
+  /// Likewise; hooks are attached as on a kernel of which this is true.
+  explicit Stage(const kernel::HookingFacts& assumed);
   Stage(const Stage&) = delete;
   Stage& operator=(const Stage&) = delete;
   ~Stage();

@@ -31,6 +31,7 @@ constexpr std::array kKinds = {
     Kind{HookAttachment::kKprobe, HookSection::kKprobes, "no_such_function"},
     Kind{HookAttachment::kTracepoint, HookSection::kTracepoints, "sched_process_exec", "sched"},
     Kind{HookAttachment::kRawTracepoint, HookSection::kRawTracepoints, "sched_process_exec"},
+    Kind{HookAttachment::kKretprobe, HookSection::kKprobes, "no_such_function"},
 };
 
 bool is_text(int type) {
@@ -53,9 +54,13 @@ bool is_network(int type) {
   return type == REDAN_ARG_SOCK || type == REDAN_ARG_SOCKET || type == REDAN_ARG_SKB || type == REDAN_ARG_SOCKADDR;
 }
 
+bool is_return(const Kind& kind) {
+  return kind.attachment == HookAttachment::kFexit || kind.attachment == HookAttachment::kKretprobe;
+}
+
 Plan plan_for(const Kind& kind) {
   Plan plan(kind.section, kind.symbol, kind.subsystem);
-  if (kind.attachment == HookAttachment::kFexit) {
+  if (is_return(kind)) {
     plan.arg(REDAN_HOOK_SLOT_RETURN, REDAN_ARG_NUMBER, 0, REDAN_ARG_SIGNED, 4)
         .source(REDAN_HOOK_SLOT_RETURN, REDAN_SOURCE_RETURN)
         .options(REDAN_HOOK_RETURNS);
@@ -111,7 +116,7 @@ Plan full_plan(const Kind& kind) {
     plan.text(1, REDAN_OP_PREFIX, {"/a"}).text(2, REDAN_OP_TEXT, {"a"}).text(4, REDAN_OP_POSTFIX, {"b"});
     plan.range(0, {{1, 2}, {3, 4}, {5, 6}, {7, 8}}, REDAN_FILTER_SIGNED);
     plan.address(3, REDAN_FIELD_SADDR, {{.prefix_bits = 8, .address = {10}}}, REDAN_FILTER_NEGATE);
-    for (int i = 0; kind.attachment == HookAttachment::kFexit && i < REDAN_HOOK_RETURN_FILTERS; ++i) {
+    for (int i = 0; is_return(kind) && i < REDAN_HOOK_RETURN_FILTERS; ++i) {
       plan.returned(REDAN_OP_GREATER, {1, 2, 3, 4}, REDAN_FILTER_SIGNED);
     }
   }

@@ -4,7 +4,9 @@
 # Runs the test files of a folder, one after the other, on the kernel that is running: inside a virtual machine
 # (scripts/vm -- tests/vm/run_suite.sh) or, for tests/host, on this machine. Needs root and build/release.
 #
-# Usage: tests/vm/run_suite.sh [FOLDER]        [tests/vm]
+# Usage: tests/vm/run_suite.sh [FOLDER [FILE[=CASES]...]]        [tests/vm, all files]
+#
+# CASES is a pattern: only cases of such names.
 #
 # A test file is FOLDER/test_*.py. It is run with --agent PROGRAM --results DIR (a folder of its own), and prints a line
 # for each case and one at its end:
@@ -31,12 +33,12 @@ die() {
   exit 2
 }
 
-# Runs FILE with its output on stdout and in $log; sets $code. The output goes through a file, not a pipe, so that a
+# Runs FILE, of it the cases CASES, with its output on stdout and in $log; sets $code. The output goes through a file, not a pipe, so that a
 # process which a test left behind cannot keep us waiting.
 run_file() {
-  local file=$1 kept=$2 pid
+  local file=$1 kept=$2 wanted=$3 pid
   : >"$log"
-  timeout --kill-after=10 "$limit" python3 "$file" --agent "$agent" --results "$kept" >"$log" 2>&1 </dev/null &
+  timeout --kill-after=10 "$limit" python3 "$file" --agent "$agent" --results "$kept" --only "$wanted" >"$log" 2>&1 </dev/null &
   pid=$!
   tail -n +1 -s 0.1 -f --pid="$pid" -- "$log" &
   code=0
@@ -80,7 +82,12 @@ print_repeat() {
 [[ -x $agent ]] || die "no $agent: build it with scripts/build release"
 ((EUID == 0)) || die "needs root"
 shopt -s nullglob
-files=("$folder"/test_*.py)
+if (($# > 1)); then
+  files=("${@:2}")
+  files=("${files[@]/#/$folder/}")
+else
+  files=("$folder"/test_*.py)
+fi
 ((${#files[@]})) || die "no test files in $folder"
 
 # The tests run with Debian's programs, whatever the caller's PATH puts before them; and their lines come as they occur.
@@ -92,11 +99,14 @@ trap 'rm -f -- "$log"' EXIT
 : >"$REDAN_RESULTS/summary"
 
 for file in "${files[@]}"; do
+  wanted="*"
+  [[ $file != *=* ]] || wanted=${file#*=}
+  file=${file%%=*}
   name=${file##*/}
   started=$SECONDS
   printf '== %s\n' "$file"
   mkdir -p -- "$REDAN_RESULTS/${name%.py}"
-  run_file "$file" "$REDAN_RESULTS/${name%.py}"
+  run_file "$file" "$REDAN_RESULTS/${name%.py}" "$wanted"
   count_cases "$name"
   ((failed == 0)) || print_repeat "$file"
   printf '%s %s %s %s %s\n' "$name" "$passed" "$failed" "$skipped" $((SECONDS - started)) |

@@ -214,7 +214,9 @@ TEST_CASE("actions become what the event shows") {
                 "    returnArgAction: tracksock\n    args: [{index: 0, type: sock}]\n    selectors:\n"
                 "    - matchActions: [{action: NoPost}, {action: Post, rateLimit: 1m, rateLimitScope: process}]\n"
                 "    - matchActions: [{action: Signal, argSig: 9}]\n      matchReturnActions: [{action: Post}]\n"
-                "    - matchActions: [{action: UntrackSock, argSock: 0}]\n    - {}\n"),
+                "    - matchActions: [{action: UntrackSock, argSock: 0}]\n      matchReturnActions: [{action: "
+                "TrackSock, argSock: "
+                "0}]\n    - matchReturnActions: [{action: UntrackSock, argSock: 0}]\n"),
       small_kernel());
   const redan_hook_plan& plan = policy.hooks.at(0).program;
   CHECK(plan.options == (REDAN_HOOK_RETURNS | REDAN_HOOK_TRACK_RETURN));
@@ -227,6 +229,10 @@ TEST_CASE("actions become what the event shows") {
   CHECK(plan.selectors[1].action == REDAN_ACTION_SIGNAL);
   CHECK(plan.selectors[1].return_action == REDAN_ACTION_POST);
   CHECK(plan.selectors[2].untrack_slot == 1);
+  CHECK(plan.selectors[2].return_track_slot == 1);
+  CHECK(plan.selectors[2].return_action == REDAN_ACTION_TRACK_SOCK);
+  CHECK(plan.selectors[3].return_untrack_slot == 1);
+  CHECK(plan.selectors[3].track_slot == 0);
   CHECK(plan.selectors[3].post == 1);
   CHECK_FALSE(plan.selectors[4].used);
   CHECK(policy.asked_mode == PolicyMode::kEnforce);
