@@ -284,7 +284,7 @@ struct redan_leaf {
 	__u32 spare; /* as above */
 };
 
-/* The binary is none of at most four texts: mostly its name says so. */
+/* The binary is none of at most four texts: mostly its name's length says so, or its name. */
 #define REDAN_LEAVES 4
 
 struct redan_hook_shortcuts {
@@ -292,13 +292,11 @@ struct redan_hook_shortcuts {
 	__u8 numbers;  /* some selector has number shortcuts */
 	__u8 reads;    /* some selector has read shortcuts */
 	__u8 slots;    /* bit: the slot's number is needed for them */
-	__u8 binaries; /* some selector has leaves of binaries */
+	__u8 leaf_count; /* not 0: of a process whose binary has none of `leaves` no selector is met */
 	__u8 pad0[3];
 	struct redan_shortcut number[REDAN_HOOK_SELECTORS][REDAN_HOOK_SHORTCUTS]; /* in a register: first of all */
 	struct redan_shortcut read[REDAN_HOOK_SELECTORS][REDAN_HOOK_SHORTCUTS];   /* after the process's filters */
-	__u8 leaf_count[REDAN_HOOK_SELECTORS]; /* 0: the selector does not ask, or not what a leaf decides */
-	__u8 pad1[3];
-	struct redan_leaf leaves[REDAN_HOOK_SELECTORS][REDAN_LEAVES];
+	struct redan_leaf leaves[REDAN_LEAVES];
 	__u64 guard[REDAN_BITSET_NUMBERS / 64];
 	struct redan_bitset bitsets[REDAN_HOOK_BITSETS];
 	struct redan_path_prefix prefixes[REDAN_PATH_PREFIXES];
@@ -429,7 +427,7 @@ enum redan_arg_flag {
 	REDAN_ARG_NO_PATH = 1 << 4, /* a file that has none: pipe, socket, anonymous inode; or the root itself */
 };
 
-/* Paths are spelled as in redan_exec.cwd: leaf first, each component followed by '/'. */
+/* Paths are spelled from the root on, each component behind a '/'; the root itself is empty. */
 struct redan_arg {
 	__u8 type; /* enum redan_arg_type */
 	__u8 slot;

@@ -170,7 +170,7 @@ static __always_inline void slot__write(struct hook_scratch *s, u32 index, struc
 		if (payload <= REDAN_TEXT_MAX) /* for the verifier */
 			bpf_dynptr_write(record, offset, text->area + TEXT_HEAD, payload, 0);
 	} else if (arg_type__is_path(type)) {
-		hook_path__copy(record, offset, text);
+		hook_path__copy(record, offset, text, payload);
 	} else {
 		bpf_dynptr_write(record, offset, slot->bytes, arg_type__fixed_size(type), 0);
 	}

@@ -38,7 +38,6 @@ static __always_inline long hook_path__prepend(struct hook_path *p)
 	if (bpf_probe_read_kernel(to + 1, len, (void *)p->walk.name))
 		return 1;
 	to[0] = '/';
-	text->component_len[count & (REDAN_CWD_COMPONENTS_MAX - 1)] = len;
 	text->components = count + 1;
 	text->at = at;
 	text->len += len + 1;
@@ -169,41 +168,41 @@ __weak __noinline int hook_path__read_dentry(struct hook_text *text, u64 dentry)
 	return flags | hook_path__flags(text, p.walk.end);
 }
 
-/* --- into a record: the leaf first, each component followed by '/' --- */
+/* --- into a record --- */
 
 struct hook_path_copy {
 	struct bpf_dynptr *record;
 	struct hook_text *text;
+	u32 offset, len;
 };
+
+/* Behind where a path ends there is room for a piece, so the verifier sees that what is copied is in the area. */
+static __always_inline long hook_path__copy_piece(struct hook_path_copy *c, u32 done, u32 len)
+{
+	u32 at = c->text->at + done - TEXT_HEAD;
+
+	if (len > TEXT_KEY)
+		len = TEXT_KEY;
+	return bpf_dynptr_write(c->record, c->offset + done, c->text->area + TEXT_HEAD + (at & (REDAN_TEXT_MAX - 1)),
+				len, 0);
+}
 
 static long hook_path__copy_step(u64 index, void *ctx)
 {
 	struct hook_path_copy *c = ctx;
-	struct hook_text *text = c->text;
-	u32 len, cursor;
+	u32 done = index * TEXT_KEY;
 
-	if (index >= text->components)
-		return 1;
-	len = text->component_len[index & (REDAN_CWD_COMPONENTS_MAX - 1)];
-	cursor = text->cursor - len; /* where the name begins; behind each is a '/' */
-	if (bpf_dynptr_write(c->record, text->out,
-			     text->area + TEXT_HEAD + ((cursor - TEXT_HEAD) & (REDAN_TEXT_MAX - 1)), len + 1, 0))
-		return 1;
-	text->out += len + 1;
-	text->cursor = cursor - 1;
-	return 0;
+	return done >= c->len || hook_path__copy_piece(c, done, c->len - done);
 }
 
-static __always_inline void hook_path__copy(struct bpf_dynptr *record, u32 offset, struct hook_text *text)
+static __always_inline void hook_path__copy(struct bpf_dynptr *record, u32 offset, struct hook_text *text, u32 len)
 {
-	struct hook_path_copy c = {.record = record, .text = text};
-	u32 end = text->tail ? TEXT_END - DELETED_LEN : TEXT_END;
+	struct hook_path_copy c = {.record = record, .text = text, .offset = offset, .len = len};
 
-	text->area[end] = '/';
-	text->cursor = end;
-	text->out = offset;
-	bpf_loop(REDAN_CWD_COMPONENTS_MAX, hook_path__copy_step, &c, 0);
-	text->area[TEXT_END] = '\0';
+	if (len <= TEXT_KEY)
+		hook_path__copy_piece(&c, 0, len);
+	else
+		bpf_loop(REDAN_TEXT_MAX / TEXT_KEY, hook_path__copy_step, &c, 0);
 }
 
 #endif

@@ -153,7 +153,7 @@ __weak __noinline int place__has_prefix(u64 vfsmount, u64 dentry, u32 first, u32
 	struct path_trail trail;
 
 	/* As its caller asks, too: 6.1 verifies a global function by itself, also where nobody calls it. */
-	if (!HAS_TYPED_READS || !settings.kernel_reads)
+	if (!HAS_TYPED_READS || !settings.kernel_reads || !dentry) /* no dentry: it could not be read */
 		return PREFIX_UNSURE;
 	components = trail__follow(&trail, vfsmount, dentry);
 	if (components > TRAIL_MAX)

@@ -230,36 +230,6 @@ static __noinline bool process__matches(hook_filter *f)
 	if (IS_BINARY(k, i) && !(binaries & BINARY_BIT(k, i))) \
 		return false;
 
-/* The binary's name, of which most selectors can tell that it is another one. */
-struct binary_leaf {
-	u64 word;
-	u32 len;
-};
-
-static __always_inline struct binary_leaf binary__leaf(void)
-{
-	const struct task_struct *task = bpf_get_current_task_btf();
-	const struct mm_struct *mm = task->mm;
-	struct binary_leaf leaf = {};
-	const struct dentry *dentry;
-	u64 name;
-
-	if (!mm) /* a kernel thread */
-		return leaf;
-	dentry = mm->exe_file->f_path.dentry;
-	leaf.len = dentry->d_name.len;
-	name = (u64)dentry->d_name.name;
-	if (HAS_TYPED_READS)
-		leaf.word = WORD_AT(name);
-	else
-		kernel__read(&leaf.word, sizeof(leaf.word), (void *)name);
-	return leaf;
-}
-
-#define LEAF_IS(k, i)                                                               \
-	(shortcuts.leaf_count[k] > (i) && leaf.len == shortcuts.leaves[k][i].len && \
-	 !((leaf.word ^ shortcuts.leaves[k][i].word) << shortcuts.leaves[k][i].spare))
-
 #define SELECTOR_PROCESS(k)                                                                             \
 	static __always_inline bool selector__process_matches_##k(void)                                 \
 	{                                                                                               \
@@ -270,11 +240,6 @@ static __always_inline struct binary_leaf binary__leaf(void)
 	{                                                                                               \
 		FOR_EACH_OF_TWELVE(BINARY_FILTER, k)                                                    \
 		return true;                                                                            \
-	}                                                                                               \
-	static __always_inline bool selector__leaf_refutes_##k(struct binary_leaf leaf)                 \
-	{                                                                                               \
-		return shortcuts.leaf_count[k] && !LEAF_IS(k, 0) && !LEAF_IS(k, 1) && !LEAF_IS(k, 2) && \
-		       !LEAF_IS(k, 3);                                                                  \
 	}
 FOR_EACH_SELECTOR(SELECTOR_PROCESS)
 
@@ -285,20 +250,11 @@ FOR_EACH_SELECTOR(SELECTOR_PROCESS)
 	if ((passed & (1u << (k))) && (is_refuted)) \
 		passed &= ~(1u << (k));
 #define PASS_NUMBERS(k) PASS_SELECTOR(k, !selector__process_matches_##k())
-#define PASS_LEAF(k) PASS_SELECTOR(k, selector__leaf_refutes_##k(leaf))
 #define PASS_BINARY(k) PASS_SELECTOR(k, !selector__binary_matches_##k(binaries))
 
 static __always_inline u32 selectors__pass_process_numbers(u32 passed)
 {
 	FOR_EACH_SELECTOR(PASS_NUMBERS)
-	return passed;
-}
-
-static __always_inline u32 selectors__pass_leaf(u32 passed)
-{
-	struct binary_leaf leaf = binary__leaf();
-
-	FOR_EACH_SELECTOR(PASS_LEAF)
 	return passed;
 }
 
@@ -317,8 +273,6 @@ __weak __noinline int selectors__pass_process(u32 passed)
 {
 	if (HAS_PROCESS_NUMBERS)
 		passed = selectors__pass_process_numbers(passed);
-	if (passed && shortcuts.binaries)
-		passed = selectors__pass_leaf(passed);
 	if (passed && USES_BINARY)
 		passed = selectors__pass_binary(passed);
 	return passed;

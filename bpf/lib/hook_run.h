@@ -93,8 +93,8 @@ static __noinline void hook__work(const struct hook_early *early, void *ctx, u32
 	scratch__give(s);
 }
 
-/* A program's body: `take(ctx, i)` gives slot i's number. From the cheapest to the dearest: numbers that are in registers, the
- * process, a few loads, and only for what passes all of that the work proper.
+/* A program's body: `take(ctx, i)` gives slot i's number. From the cheapest to the dearest: the system call, the binary's name,
+ * numbers that are in registers, the process, a few loads, and only for what passes all of that the work proper.
  */
 #define HOOK_TAKE_EARLY(take, i)           \
 	if (shortcuts.slots & (1u << (i))) \
@@ -111,7 +111,8 @@ static __noinline void hook__work(const struct hook_early *early, void *ctx, u32
 		early.raw[i] = take(ctx, i);
 #define HOOK_RUN(ctx, take)                                                               \
 	({                                                                                \
-		if (!shortcuts.guarded || !guard__refutes(CTX_LOAD(ctx, GUARD_NUMBER))) { \
+		if ((!shortcuts.guarded || !guard__refutes(CTX_LOAD(ctx, GUARD_NUMBER))) && \
+		    (!shortcuts.leaf_count || !leaves__refute())) { \
 			struct hook_early early;                                          \
 			u32 passed = ALL_SELECTORS;                                       \
                                                                                           \

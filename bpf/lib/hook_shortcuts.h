@@ -14,7 +14,7 @@ struct hook_early {
 	u64 raw[REDAN_HOOK_SLOTS];
 };
 
-/* --- numbers in registers --- */
+/* --- system calls --- */
 
 /* `count` words, a power of two. The barrier keeps the mask where 6.1's verifier sees it: right before the address. */
 static __always_inline bool words__has_bit(const volatile __u64 *words, u32 count, u32 number)
@@ -33,6 +33,36 @@ static __always_inline bool guard__refutes(u64 number)
 {
 	return number < REDAN_BITSET_NUMBERS && !words__has_bit(shortcuts.guard, REDAN_BITSET_NUMBERS / 64, number);
 }
+
+/* --- the binary's name --- */
+
+#define LEAF_LEN_IS(i) (count > (i) && len == shortcuts.leaves[i].len)
+#define LEAF_IS(i) \
+	(LEAF_LEN_IS(i) && !((word ^ shortcuts.leaves[i].word) << shortcuts.leaves[i].spare))
+
+/* Whether the binary's name is none of those that some selector asks for. Its length alone tells most: each load is dear. */
+static __always_inline bool leaves__refute(void)
+{
+	const struct task_struct *task = bpf_get_current_task_btf();
+	const struct mm_struct *mm = task->mm;
+	const struct dentry *dentry;
+	u32 count = shortcuts.leaf_count, len;
+	u64 word = 0;
+
+	if (!mm) /* a kernel thread */
+		return true;
+	dentry = mm->exe_file->f_path.dentry;
+	len = dentry->d_name.len;
+	if (!LEAF_LEN_IS(0) && !LEAF_LEN_IS(1) && !LEAF_LEN_IS(2) && !LEAF_LEN_IS(3))
+		return true;
+	if (HAS_TYPED_READS)
+		word = WORD_AT(dentry->d_name.name);
+	else
+		kernel__read(&word, sizeof(word), dentry->d_name.name);
+	return !LEAF_IS(0) && !LEAF_IS(1) && !LEAF_IS(2) && !LEAF_IS(3);
+}
+
+/* --- numbers --- */
 
 static __always_inline bool bitset__has(const volatile struct redan_bitset *bits, u64 value)
 {
@@ -56,12 +86,11 @@ static __noinline bool number__refutes(const struct hook_early *early, hook_shor
 
 /* --- what takes reads --- */
 
-static __noinline u64 sock__number(u64 sock, u32 field)
+static __noinline u64 sock__number(u64 sock, u32 field, u16 family)
 {
-	u16 family = 0, number = 0;
+	u16 number = 0;
 	u8 state = 0;
 
-	READ_TYPED(&family, struct sock, sock, __sk_common.skc_family);
 	switch (field) {
 	case REDAN_FIELD_FAMILY:
 		return family;
@@ -82,12 +111,10 @@ static __noinline u64 sock__number(u64 sock, u32 field)
 	return family == AF_INET || family == AF_INET6 ? number : 0;
 }
 
-static __noinline bool sock__address_matches(u64 sock, hook_filter *f)
+static __noinline bool sock__address_matches(u64 sock, hook_filter *f, u16 family)
 {
 	bool source = f->field == REDAN_FIELD_SADDR, found = false;
-	u16 family = 0;
 
-	READ_TYPED(&family, struct sock, sock, __sk_common.skc_family);
 	if (family == AF_INET) {
 		u32 address = 0;
 
@@ -118,17 +145,21 @@ static __noinline bool read__refutes(const struct hook_early *early, hook_shortc
 {
 	u32 slot = f->slot;
 	u64 raw = early->raw[slot];
+	u16 family;
 
-	if (!settings.kernel_reads)
+	/* What is no pointer of the kernel cannot be read; that is counted where the plan finds it out. */
+	if (!settings.kernel_reads || (s64)raw >= 0)
 		return false;
 	if (shortcut->kind == REDAN_SHORTCUT_PREFIX) {
 		u32 refuting = filter__negated(f) ? PREFIX_BEGINS : PREFIX_DIFFERS;
 
 		return path__has_prefix(plan.args[slot].type, raw, shortcut->index, shortcut->count) == refuting;
 	}
+	if (READ_TYPED(&family, struct sock, raw, __sk_common.skc_family))
+		return false;
 	if (f->op == REDAN_OP_ADDRESS)
-		return !sock__address_matches(raw, f);
-	return !number__matches(f, sock__number(raw, f->field));
+		return !sock__address_matches(raw, f, family);
+	return !number__matches(f, sock__number(raw, f->field, family));
 }
 
 /* --- the selectors --- */

@@ -19,9 +19,8 @@ struct hook_text {
 	u32 len;
 	u32 tail;       /* bytes at the end of a path which are no part of it: " (deleted)" */
 	u32 components; /* of a path */
-	u32 cursor;     /* while the record is written */
+	u32 cursor;     /* while a text is put together */
 	u32 out;
-	u8 component_len[REDAN_CWD_COMPONENTS_MAX]; /* the leaf first */
 	char area[TEXT_AREA];
 };
 

@@ -42,7 +42,7 @@ ArgValue buffer_value(const ArgView& view) {
 ArgValue file_value(const ArgView& view) {
   FileArg file{.path = {}, .mode = view.fixed.aux, .unresolved = (view.fixed.flags & REDAN_ARG_UNRESOLVED) != 0};
   if ((view.fixed.flags & REDAN_ARG_NO_PATH) != 0) return file;
-  file.path = cwd_text(view.content);
+  file.path = view.content;
   if (file.path.empty()) file.path = '/';  // a path of which nothing could be had, as upstream shows it
   if ((view.fixed.flags & REDAN_ARG_DELETED) != 0) file.path += " (deleted)";
   return file;

@@ -6,6 +6,7 @@
 #include <cstring>
 #include <optional>
 #include <string_view>
+#include <vector>
 
 namespace redan::kernel {
 namespace {
@@ -99,9 +100,9 @@ class ShortcutMaker {
       // Bitsets cost least, so they come first.
       for (int kind : {REDAN_SHORTCUT_BITS, REDAN_SHORTCUT_NUMBER, REDAN_SHORTCUT_SOCKET, REDAN_SHORTCUT_PREFIX})
         for (size_t i = 0; i < REDAN_HOOK_ARG_FILTERS; ++i) add(k, i, kind);
-      add_leaves(k);
     }
     guard();
+    put_leaves();
     return made_;
   }
 
@@ -120,21 +121,33 @@ class ShortcutMaker {
     made_.slots = static_cast<__u8>(made_.slots | 1u << filter.slot);
   }
 
-  void add_leaves(size_t selector) {
-    const auto& process = plan_.program.selectors[selector].process;
-    const auto filter = std::find_if(std::begin(process), std::end(process), [](const redan_filter& f) {
+  // Every selector wants one of a few binaries: who has another name is none of them.
+  void put_leaves() {
+    std::vector<redan_leaf> leaves;
+    for (size_t k = 0; k < REDAN_HOOK_SELECTORS && plan_.program.selectors[k].used != 0; ++k) {
+      if (!add_leaves(plan_.program.selectors[k], leaves)) return;
+    }
+    std::copy(leaves.begin(), leaves.end(), made_.leaves);
+    made_.leaf_count = static_cast<__u8>(leaves.size());
+  }
+
+  /// False if the selector does not ask for binaries by their paths, or for more than there is room.
+  bool add_leaves(const redan_selector& selector, std::vector<redan_leaf>& leaves) const {
+    const auto filter = std::find_if(std::begin(selector.process), std::end(selector.process), [](const auto& f) {
       return f.op == REDAN_OP_TEXT && f.field == REDAN_FIELD_BINARY && (f.options & REDAN_FILTER_NEGATE) == 0;
     });
-    if (filter == std::end(process)) return;
-    size_t count = 0;
+    if (filter == std::end(selector.process)) return false;
     for (const event::SetText& value : plan_.texts) {
       if (value.set != filter->set) continue;
       const auto leaf = leaf_of(value.bytes);
-      if (!leaf || count == REDAN_LEAVES) return;
-      made_.leaves[selector][count++] = *leaf;
+      if (!leaf) return false;
+      const bool is_there = std::any_of(leaves.begin(), leaves.end(),
+                                        [&](const redan_leaf& l) { return l.len == leaf->len && l.word == leaf->word; });
+      if (is_there) continue;
+      if (leaves.size() == REDAN_LEAVES) return false;
+      leaves.push_back(*leaf);
     }
-    made_.leaf_count[selector] = static_cast<__u8>(count);
-    if (count != 0) made_.binaries = 1;
+    return true;
   }
 
   int kind_of(const redan_filter& filter) const {

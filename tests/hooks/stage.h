@@ -46,17 +46,7 @@ struct SentArg {
   }
   uint64_t number() const { return as<uint64_t>(); }
 
-  /// Bytes of a path, turned round: "cd/ab/" is /ab/cd.
-  std::string path() const {
-    std::string text;
-    std::string_view rest = bytes;
-    while (!rest.empty()) {
-      const size_t end = std::min(rest.find('/'), rest.size());
-      text.insert(0, "/" + std::string(rest.substr(0, end)));
-      rest.remove_prefix(std::min(end + 1, rest.size()));
-    }
-    return text;
-  }
+  const std::string& path() const { return bytes; }
 };
 
 struct SentHook {

@@ -194,9 +194,9 @@ TEST_CASE("values: files") {
     bool unresolved;
   };
   const std::array cases = {
-      Case{"a path, from the leaf", "cd/ab/", 0, "/ab/cd", false},
-      Case{"deleted", "f/tmp/", REDAN_ARG_DELETED, "/tmp/f (deleted)", false},
-      Case{"the end of a path", "d/c/", REDAN_ARG_UNRESOLVED, "/c/d", true},
+      Case{"a path", "/ab/cd", 0, "/ab/cd", false},
+      Case{"deleted", "/tmp/f", REDAN_ARG_DELETED, "/tmp/f (deleted)", false},
+      Case{"the end of a path", "/c/d", REDAN_ARG_UNRESOLVED, "/c/d", true},
       Case{"nothing could be had", "", 0, "/", false},
       Case{"nothing could be had, deleted", "", REDAN_ARG_DELETED, "/ (deleted)", false},
       Case{"a pipe", "", REDAN_ARG_NO_PATH, "", false},

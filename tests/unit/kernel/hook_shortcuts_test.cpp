@@ -103,14 +103,28 @@ TEST_CASE("leaves of binaries") {
   filter.set = 3;
   plan.texts.push_back({.set = 3, .bytes = "/usr/bin/cat"});
   redan_hook_shortcuts made = kernel::make_shortcuts(plan);
-  CHECK(made.binaries == 1);
-  CHECK(made.leaf_count[0] == 1);
-  CHECK(made.leaves[0][0].len == 3);
-  CHECK(made.leaves[0][0].word == 0x746163);
+  CHECK(made.leaf_count == 1);
+  CHECK(made.leaves[0].len == 3);
+  CHECK(made.leaves[0].word == 0x746163);
 
   plan.texts.push_back({.set = 3, .bytes = "/usr/bin/cat (deleted)"});
-  CHECK(kernel::make_shortcuts(plan).leaf_count[0] == 0);
+  CHECK(kernel::make_shortcuts(plan).leaf_count == 0);
   plan.texts.pop_back();
   filter.options = REDAN_FILTER_NEGATE;
-  CHECK(kernel::make_shortcuts(plan).leaf_count[0] == 0);
+  CHECK(kernel::make_shortcuts(plan).leaf_count == 0);
+  filter.options = 0;
+
+  // A second selector: for any binary, then for some.
+  redan_selector& second = plan.program.selectors[1];
+  second.used = 1;
+  CHECK(kernel::make_shortcuts(plan).leaf_count == 0);
+  second.process[0] = filter;
+  second.process[0].set = 4;
+  for (const char* path : {"/bin/cat", "/bin/a-name-that-is-long", "/bin/b", "/bin/c"})
+    plan.texts.push_back({.set = 4, .bytes = path});
+  made = kernel::make_shortcuts(plan);
+  CHECK(made.leaf_count == 4);
+  CHECK(made.leaves[1].len == 19);
+  plan.texts.push_back({.set = 4, .bytes = "/bin/d"});
+  CHECK(kernel::make_shortcuts(plan).leaf_count == 0);
 }
