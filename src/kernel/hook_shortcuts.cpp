@@ -141,8 +141,9 @@ class ShortcutMaker {
       if (value.set != filter->set) continue;
       const auto leaf = leaf_of(value.bytes);
       if (!leaf) return false;
-      const bool is_there = std::any_of(leaves.begin(), leaves.end(),
-                                        [&](const redan_leaf& l) { return l.len == leaf->len && l.word == leaf->word; });
+      const bool is_there = std::any_of(leaves.begin(), leaves.end(), [&](const redan_leaf& l) {
+        return l.len == leaf->len && l.word == leaf->word;
+      });
       if (is_there) continue;
       if (leaves.size() == REDAN_LEAVES) return false;
       leaves.push_back(*leaf);

@@ -11,7 +11,6 @@
 #include <fmt/format.h>
 
 #include "kernel/hook_entries.h"
-#include "kernel/instruction.h"
 #include "kernel/perf_event.h"
 
 namespace redan::kernel {
@@ -24,11 +23,19 @@ bool is_same_site(const HookTarget& one, const HookTarget& other) {
 struct HookChain {
   HookTarget target;
   std::unique_ptr<EntryProbe> entries;  ///< of a kretprobe; gone after all else
-  Fd first;                             ///< the map with the first hook's program
-  Fd stub;                              ///< program
-  Fd event;                             ///< of perf, where the stub is attached to one
-  Fd link;                              ///< closed before the event
+  HookStub stub;
+  Fd event;  ///< of perf, where the stub is attached to one
+  Fd link;   ///< closed before the event
   std::vector<ChainedHook*> hooks;
+
+  /// Has the stub call for what its hooks ask for, and one that is to come.
+  Result<void> call_for_hooks(const ChainedHook* coming = nullptr) const {
+    SystemCalls calls = coming == nullptr ? SystemCalls{} : coming->calls;
+    for (const ChainedHook* hook : hooks) {
+      for (size_t i = 0; i < calls.size(); ++i) calls[i] |= hook->calls[i];
+    }
+    return stub.call_for(calls);
+  }
 };
 
 namespace {
@@ -40,26 +47,6 @@ constexpr uint32_t kOnly = 0;
 Result<void> point(int map, int program) {
   if (::bpf_map_update_elem(map, &kOnly, &program, BPF_ANY) == 0) return {};
   return errno_error("put a hook behind another one");
-}
-
-/// bpf_tail_call(ctx, first, 0); return 0. With a constant index the JIT makes a direct jump of it.
-Result<Fd> load_stub(int first, const LoadTarget& target) {
-  const std::array code = {
-      instruction(BPF_LD | BPF_IMM | BPF_DW, BPF_REG_2, BPF_PSEUDO_MAP_FD, first),
-      instruction(0, 0, 0, 0),
-      instruction(BPF_ALU64 | BPF_MOV | BPF_K, BPF_REG_3, 0, 0),
-      instruction(BPF_JMP | BPF_CALL, 0, 0, BPF_FUNC_tail_call),
-      instruction(BPF_ALU64 | BPF_MOV | BPF_K, BPF_REG_0, 0, 0),
-      instruction(BPF_JMP | BPF_EXIT, 0, 0, 0),
-  };
-  bpf_prog_load_opts options{};
-  options.sz = sizeof(options);
-  options.expected_attach_type = target.attach_type;
-  options.attach_btf_id = target.function.id;
-  options.attach_btf_obj_fd = static_cast<uint32_t>(std::max(target.function.module.get(), 0));
-  Fd stub(::bpf_prog_load(target.type, "hook_stub", "Dual BSD/GPL", code.data(), code.size(), &options));
-  if (!stub) return errno_error("load a stub for hooks");
-  return stub;
 }
 
 Fd open_event(const HookTarget& target, const KernelSymbols& symbols) {
@@ -78,16 +65,16 @@ Result<void> attach_stub(HookChain& chain, const LoadTarget& target, const Kerne
     case HookAttachment::kLsm:
     case HookAttachment::kFentry:
     case HookAttachment::kFexit:
-      chain.link.reset(::bpf_link_create(chain.stub.get(), 0, target.attach_type, nullptr));
+      chain.link.reset(::bpf_link_create(chain.stub.program.get(), 0, target.attach_type, nullptr));
       break;
     case HookAttachment::kRawTracepoint:
-      chain.link.reset(::bpf_raw_tracepoint_open(chain.target.name.c_str(), chain.stub.get()));
+      chain.link.reset(::bpf_raw_tracepoint_open(chain.target.name.c_str(), chain.stub.program.get()));
       break;
     case HookAttachment::kKprobe:
     case HookAttachment::kKretprobe:
     case HookAttachment::kTracepoint:
       chain.event = open_event(chain.target, symbols);
-      if (chain.event) chain.link = attach_to_event(chain.stub.get(), chain.event.get());
+      if (chain.event) chain.link = attach_to_event(chain.stub.program.get(), chain.event.get());
       break;
   }
   return chain.link ? Result<void>() : attach_error(chain.target, errno);
@@ -150,10 +137,9 @@ Result<HookSites> HookSites::make(const KernelSymbols& symbols, const HookTempla
 Result<std::unique_ptr<HookChain>> HookSites::State::open_chain(const HookTarget& target) {
   auto chain = std::make_unique<HookChain>();
   chain->target = target;
-  chain->first.reset(::bpf_map_create(BPF_MAP_TYPE_PROG_ARRAY, "hook_first", 4, 4, 1, nullptr));
-  if (!chain->first) return errno_error("make a map for hooks");
   REDAN_ASSIGN(const LoadTarget load, load_target(target, symbols));
-  REDAN_ASSIGN(chain->stub, load_stub(chain->first.get(), load));
+  const bool is_sys_enter = target.attachment == HookAttachment::kRawTracepoint && target.name == "sys_enter";
+  REDAN_ASSIGN(chain->stub, HookStub::load(load, is_sys_enter));
   if (target.attachment == HookAttachment::kKretprobe) {
     if (!trampoline) trampoline = return_trampoline();
     REDAN_ASSIGN(const uint16_t place, place_of(target.name));
@@ -190,8 +176,10 @@ Result<uint16_t> HookSites::place_of(const std::string& function) { return state
 
 Result<void> HookSites::add(ChainedHook& hook, const HookTarget& target) {
   REDAN_ASSIGN(HookChain * chain, state_->chain_with_room(target));
-  const int before = chain->hooks.empty() ? chain->first.get() : chain->hooks.back()->next;
-  if (Result<void> done = point(before, hook.program); !done) {
+  const int before = chain->hooks.empty() ? chain->stub.first.get() : chain->hooks.back()->next;
+  Result<void> done = chain->call_for_hooks(&hook);
+  if (done) done = point(before, hook.program);
+  if (!done) {
     std::erase_if(state_->chains, [](const auto& it) { return it->hooks.empty(); });
     return done;
   }
@@ -204,9 +192,11 @@ Result<void> HookSites::replace(ChainedHook& old, ChainedHook& hook) {
   HookChain& chain = *old.chain;
   const auto at = std::find(chain.hooks.begin(), chain.hooks.end(), &old);
   const bool has_successor = at + 1 != chain.hooks.end();
+  REDAN_TRY(chain.call_for_hooks(&hook));
   if (has_successor) REDAN_TRY(point(hook.next, (*(at + 1))->program));
-  REDAN_TRY(point(at == chain.hooks.begin() ? chain.first.get() : (*(at - 1))->next, hook.program));
+  REDAN_TRY(point(at == chain.hooks.begin() ? chain.stub.first.get() : (*(at - 1))->next, hook.program));
   *at = &hook;
+  (void)chain.call_for_hooks();  // what is called for in vain is no mistake
   hook.chain = &chain;
   old.chain = nullptr;
   if (has_successor) state_->forget_successor(old);
@@ -221,7 +211,7 @@ void HookSites::remove(ChainedHook& hook) {
     return;
   }
   const auto at = std::find(chain->hooks.begin(), chain->hooks.end(), &hook);
-  const int before = at == chain->hooks.begin() ? chain->first.get() : (*(at - 1))->next;
+  const int before = at == chain->hooks.begin() ? chain->stub.first.get() : (*(at - 1))->next;
   const bool has_successor = at + 1 != chain->hooks.end();
   // Neither fails: both maps are as wide as one entry, and the program has been in such a map.
   if (has_successor) {
@@ -230,13 +220,14 @@ void HookSites::remove(ChainedHook& hook) {
     (void)::bpf_map_delete_elem(before, &kOnly);
   }
   chain->hooks.erase(at);
+  (void)chain->call_for_hooks();
   if (has_successor) state_->forget_successor(hook);
 }
 
 uint64_t HookSites::missed(const HookChain& chain) {
   bpf_prog_info info{};
   uint32_t size = sizeof(info);
-  uint64_t sum = ::bpf_obj_get_info_by_fd(chain.stub.get(), &info, &size) == 0 ? info.recursion_misses : 0;
+  uint64_t sum = ::bpf_obj_get_info_by_fd(chain.stub.program.get(), &info, &size) == 0 ? info.recursion_misses : 0;
   const bool is_probe =
       chain.target.attachment == HookAttachment::kKprobe || chain.target.attachment == HookAttachment::kKretprobe;
   if (is_probe) sum += missed_by_kprobe(chain.link.get());

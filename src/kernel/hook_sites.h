@@ -15,6 +15,7 @@
 #include "base/result.h"
 #include "kernel/hook_load.h"
 #include "kernel/hook_maps.h"
+#include "kernel/hook_stub.h"
 #include "kernel/hook_targets.h"
 #include "kernel/hook_template.h"
 #include "kernel/symbols.h"
@@ -29,8 +30,9 @@ bool is_same_site(const HookTarget& one, const HookTarget& other);
 /// A hook as a member of a chain. Whoever owns it takes it out of its chain (HookSites::remove()) before it goes.
 struct ChainedHook {
   int program = -1;
-  int next = -1;               ///< the map with the successor's program
-  HookChain* chain = nullptr;  ///< null: not attached
+  int next = -1;                            ///< the map with the successor's program
+  SystemCalls calls = every_system_call();  ///< at sys_enter: those that it looks at
+  HookChain* chain = nullptr;               ///< null: not attached
 };
 
 /// Owns the chains. Belongs to one thread.

@@ -19,6 +19,7 @@
 #include "kernel/follow.h"
 #include "kernel/hook_load.h"
 #include "kernel/hook_maps.h"
+#include "kernel/hook_shortcuts.h"
 #include "kernel/hook_sites.h"
 #include "kernel/hook_targets.h"
 #include "kernel/hook_template.h"
@@ -64,7 +65,16 @@ struct HookBody {
   Fd program;
   HookFacts facts;
   std::vector<std::shared_ptr<FollowedBinaries>> followed;  ///< by filters of the plan
+  SystemCalls calls{};
 };
+
+/// Those of which the plan can tell that it asks for no others.
+SystemCalls system_calls(const event::HookPlan& plan) {
+  const redan_hook_shortcuts shortcuts = make_shortcuts(plan);
+  SystemCalls calls = every_system_call();
+  if (shortcuts.guarded != 0) std::copy(std::begin(shortcuts.guard), std::end(shortcuts.guard), calls.begin());
+  return calls;
+}
 
 /// Finds out which marks the plan's filters look for.
 Result<std::vector<std::shared_ptr<FollowedBinaries>>> follow_binaries(const event::HookPlan& plan,
@@ -138,7 +148,8 @@ Result<HookBody> HookLoader::State::load(const event::HookPlan& plan, const Hook
                   .counters = std::move(maps.counters),
                   .program = std::move(fd),
                   .facts = std::move(told),
-                  .followed = std::move(followed)};
+                  .followed = std::move(followed),
+                  .calls = system_calls(plan)};
 }
 
 Result<HookBody> HookLoader::State::load_first(const event::HookPlan& plan, std::vector<HookTarget>& targets) {
@@ -168,7 +179,7 @@ struct LoadedHook::State {
 
   void take_body(HookBody now) {
     body = std::move(now);
-    chained = {.program = body.program.get(), .next = body.next.get(), .chain = nullptr};
+    chained = {.program = body.program.get(), .next = body.next.get(), .calls = body.calls, .chain = nullptr};
   }
   /// The marks that the hook looks for are there before it runs.
   Result<void> cover() const {

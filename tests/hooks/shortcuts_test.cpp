@@ -190,6 +190,40 @@ TEST_CASE("system calls by a bitset, native and 32-bit") {
   }
 }
 
+TEST_CASE("hooks at sys_enter are called for what one of them asks for") {
+  Stage stage(1u << 20);
+  const auto asking = [&](std::vector<uint64_t> calls, uint8_t options = 0) {
+    Plan plan(HookSection::kTracepoints, "sys_enter", "raw_syscalls");
+    plan.arg(0, REDAN_ARG_SYSCALL, 0, 0, 4).source(0, REDAN_SOURCE_FIELD, 8).selector().only_me();
+    plan.number(0, REDAN_OP_NUMBERS, std::move(calls), options);
+    return stage.load(plan);
+  };
+  const auto seen = [&] {
+    stage.records();
+    for (const long call : {SYS_getppid, SYS_getsid, SYS_getuid}) ::syscall(call, 0);
+    std::vector<uint64_t> numbers;
+    for (const SentHook& sent : stage.records()) {
+      const uint64_t number = sent.args.at(0).number();
+      if (number == SYS_getppid || number == SYS_getsid || number == SYS_getuid) numbers.push_back(number);
+    }
+    return numbers;
+  };
+  using Numbers = std::vector<uint64_t>;
+  const auto parent = asking({SYS_getppid, 1, 2, 3, 4}), session = asking({SYS_getsid, 1, 2, 3, 4});
+  must(parent->attach());
+  CHECK(seen() == Numbers{SYS_getppid});
+  must(session->attach());
+  CHECK(seen() == Numbers{SYS_getppid, SYS_getsid});
+  const auto user = asking({SYS_getuid, 1, 2, 3, 4});
+  must(user->attach_in_place_of(*parent));
+  CHECK(seen() == Numbers{SYS_getsid, SYS_getuid});
+  session->detach();
+  CHECK(seen() == Numbers{SYS_getuid});
+  const auto others = asking({SYS_getuid, 1, 2, 3, 4}, kNegate);
+  must(others->attach());
+  CHECK(seen() == Numbers{SYS_getppid, SYS_getsid, SYS_getuid});
+}
+
 TEST_CASE("binaries of one name in several folders") {
   Stage stage;
   const std::string self = std::filesystem::read_symlink("/proc/self/exe");
