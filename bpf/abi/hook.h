@@ -288,10 +288,10 @@ struct redan_leaf {
 #define REDAN_LEAVES 4
 
 struct redan_hook_shortcuts {
-	__u8 guarded;  /* sys_enter: whoever calls none of `guard` matches no selector */
-	__u8 numbers;  /* some selector has number shortcuts */
-	__u8 reads;    /* some selector has read shortcuts */
-	__u8 slots;    /* bit: the slot's number is needed for them */
+	__u8 guarded;    /* sys_enter: whoever calls none of `guard` matches no selector */
+	__u8 numbers;    /* some selector has number shortcuts */
+	__u8 reads;      /* some selector has read shortcuts */
+	__u8 slots;      /* bit: the slot's number is needed for them */
 	__u8 leaf_count; /* not 0: of a process whose binary has none of `leaves` no selector is met */
 	__u8 pad0[3];
 	struct redan_shortcut number[REDAN_HOOK_SELECTORS][REDAN_HOOK_SHORTCUTS]; /* in a register: first of all */

@@ -230,16 +230,16 @@ static __noinline bool process__matches(hook_filter *f)
 	if (IS_BINARY(k, i) && !(binaries & BINARY_BIT(k, i))) \
 		return false;
 
-#define SELECTOR_PROCESS(k)                                                                             \
-	static __always_inline bool selector__process_matches_##k(void)                                 \
-	{                                                                                               \
-		FOR_EACH_OF_TWELVE(PROCESS_FILTER, k)                                                   \
-		return true;                                                                            \
-	}                                                                                               \
-	static __always_inline bool selector__binary_matches_##k(u64 binaries)                          \
-	{                                                                                               \
-		FOR_EACH_OF_TWELVE(BINARY_FILTER, k)                                                    \
-		return true;                                                                            \
+#define SELECTOR_PROCESS(k)                                                    \
+	static __always_inline bool selector__process_matches_##k(void)        \
+	{                                                                      \
+		FOR_EACH_OF_TWELVE(PROCESS_FILTER, k)                          \
+		return true;                                                   \
+	}                                                                      \
+	static __always_inline bool selector__binary_matches_##k(u64 binaries) \
+	{                                                                      \
+		FOR_EACH_OF_TWELVE(BINARY_FILTER, k)                           \
+		return true;                                                   \
 	}
 FOR_EACH_SELECTOR(SELECTOR_PROCESS)
 

@@ -109,36 +109,36 @@ static __noinline void hook__work(const struct hook_early *early, void *ctx, u32
 #define HOOK_TAKE_REST(take, i)                                    \
 	if (plan.args[i].type && !(shortcuts.slots & (1u << (i)))) \
 		early.raw[i] = take(ctx, i);
-#define HOOK_RUN(ctx, take)                                                               \
-	({                                                                                \
+#define HOOK_RUN(ctx, take)                                                                 \
+	({                                                                                  \
 		if ((!shortcuts.guarded || !guard__refutes(CTX_LOAD(ctx, GUARD_NUMBER))) && \
-		    (!shortcuts.leaf_count || !leaves__refute())) { \
-			struct hook_early early;                                          \
-			u32 passed = ALL_SELECTORS;                                       \
-                                                                                          \
-			if (shortcuts.numbers) {                                          \
-				HOOK_TAKE_SLOTS(take)                                     \
-				passed = selectors__pass_numbers(&early);                 \
-			}                                                                 \
-			if (passed && plan.fields)                                        \
-				passed = selectors__pass_process(passed);                 \
-			if (passed && shortcuts.reads) {                                  \
-				if (!shortcuts.numbers) {                                 \
-					HOOK_TAKE_SLOTS(take)                             \
-				}                                                         \
-				passed = selectors__pass_reads(&early, passed);           \
-			}                                                                 \
-			if (passed) {                                                     \
-				HOOK_TAKE_REST(take, 0)                                   \
-				HOOK_TAKE_REST(take, 1)                                   \
-				HOOK_TAKE_REST(take, 2)                                   \
-				HOOK_TAKE_REST(take, 3)                                   \
-				HOOK_TAKE_REST(take, 4)                                   \
-				HOOK_TAKE_REST(take, 5)                                   \
-				hook__work(&early, ctx, passed);                          \
-			}                                                                 \
-		}                                                                         \
-		0;                                                                        \
+		    (!shortcuts.leaf_count || !leaves__refute())) {                         \
+			struct hook_early early;                                            \
+			u32 passed = ALL_SELECTORS;                                         \
+                                                                                            \
+			if (shortcuts.numbers) {                                            \
+				HOOK_TAKE_SLOTS(take)                                       \
+				passed = selectors__pass_numbers(&early);                   \
+			}                                                                   \
+			if (passed && plan.fields)                                          \
+				passed = selectors__pass_process(passed);                   \
+			if (passed && shortcuts.reads) {                                    \
+				if (!shortcuts.numbers) {                                   \
+					HOOK_TAKE_SLOTS(take)                               \
+				}                                                           \
+				passed = selectors__pass_reads(&early, passed);             \
+			}                                                                   \
+			if (passed) {                                                       \
+				HOOK_TAKE_REST(take, 0)                                     \
+				HOOK_TAKE_REST(take, 1)                                     \
+				HOOK_TAKE_REST(take, 2)                                     \
+				HOOK_TAKE_REST(take, 3)                                     \
+				HOOK_TAKE_REST(take, 4)                                     \
+				HOOK_TAKE_REST(take, 5)                                     \
+				hook__work(&early, ctx, passed);                            \
+			}                                                                   \
+		}                                                                           \
+		0;                                                                          \
 	})
 
 #endif

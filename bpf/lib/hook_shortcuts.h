@@ -37,8 +37,7 @@ static __always_inline bool guard__refutes(u64 number)
 /* --- the binary's name --- */
 
 #define LEAF_LEN_IS(i) (count > (i) && len == shortcuts.leaves[i].len)
-#define LEAF_IS(i) \
-	(LEAF_LEN_IS(i) && !((word ^ shortcuts.leaves[i].word) << shortcuts.leaves[i].spare))
+#define LEAF_IS(i) (LEAF_LEN_IS(i) && !((word ^ shortcuts.leaves[i].word) << shortcuts.leaves[i].spare))
 
 /* Whether the binary's name is none of those that some selector asks for. Its length alone tells most: each load is dear. */
 static __always_inline bool leaves__refute(void)

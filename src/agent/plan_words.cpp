@@ -53,7 +53,8 @@ std::string process_subject(const redan_filter& filter) {
   static constexpr std::array<std::string_view, 10> kNamespaces = {
       "uts", "ipc", "mnt", "pid", "pid_for_children", "net", "time", "time_for_children", "cgroup", "user"};
   if (filter.op == REDAN_OP_PIDS) return "the pid of the process or of one of its ancestors";
-  if (filter.field >= REDAN_FIELD_NAMESPACE && filter.field < unsigned{REDAN_FIELD_NAMESPACE} + unsigned{REDAN_NS_COUNT})
+  if (filter.field >= REDAN_FIELD_NAMESPACE &&
+      filter.field < unsigned{REDAN_FIELD_NAMESPACE} + unsigned{REDAN_NS_COUNT})
     return fmt::format("the {} namespace", exporting::word_of(kNamespaces, filter.field - REDAN_FIELD_NAMESPACE));
   switch (filter.field) {
     case REDAN_FIELD_PID: return "the pid";
