@@ -26,6 +26,7 @@ class SymbolFacts final : public policy::KernelFacts {
   std::optional<std::vector<policy::TracepointField>> tracepoint(std::string_view subsystem,
                                                                  std::string_view event) const override;
   std::vector<std::string> traceable_functions() const override { return symbols_.traceable_functions(); }
+  std::vector<std::string> all_functions() const override { return symbols_.all_functions(); }
   redan_namespaces host_namespaces() const override { return host_; }
 
  private:

@@ -131,12 +131,30 @@ std::vector<RecordField> parse_record_format(std::string_view text) {
   return fields;
 }
 
-std::vector<std::string> parse_filter_functions(std::string_view text) {
-  std::vector<std::string> names;
-  for_each_line(text, [&](std::string_view line) { names.emplace_back(line.substr(0, line.find(' '))); });
+namespace {
+
+std::vector<std::string> sorted_once(std::vector<std::string> names) {
   std::sort(names.begin(), names.end());
   names.erase(std::unique(names.begin(), names.end()), names.end());
   return names;
+}
+
+}  // namespace
+
+std::vector<std::string> parse_filter_functions(std::string_view text) {
+  std::vector<std::string> names;
+  for_each_line(text, [&](std::string_view line) { names.emplace_back(line.substr(0, line.find(' '))); });
+  return sorted_once(std::move(names));
+}
+
+std::vector<std::string> parse_functions(std::string_view text) {
+  std::vector<std::string> names;
+  for_each_line(text, [&](std::string_view line) {
+    line.remove_prefix(std::min(line.find(' '), line.size()));
+    const bool is_function = line.size() > 3 && std::string_view("TtWw").find(line[1]) != std::string_view::npos;
+    if (is_function) names.emplace_back(line.substr(3, line.find('\t') - 3));
+  });
+  return sorted_once(std::move(names));
 }
 
 struct KernelSymbols::State {
@@ -280,6 +298,11 @@ std::optional<uint32_t> KernelSymbols::tracepoint_id(std::string_view subsystem,
 
 std::vector<std::string> KernelSymbols::traceable_functions() const {
   return parse_filter_functions(tracefs_file("available_filter_functions"));
+}
+
+std::vector<std::string> KernelSymbols::all_functions() const {
+  std::ifstream file("/proc/kallsyms", std::ios::binary);
+  return parse_functions(std::string(std::istreambuf_iterator<char>(file), {}));
 }
 
 }  // namespace redan::kernel

@@ -35,6 +35,9 @@ std::vector<RecordField> parse_record_format(std::string_view text);
 /// Names of `available_filter_functions`: of each line what is before the first space; sorted, each once.
 std::vector<std::string> parse_filter_functions(std::string_view text);
 
+/// Names of the functions in /proc/kallsyms ("ffffffff81000000 T do_exit [module]"), sorted, each once.
+std::vector<std::string> parse_functions(std::string_view text);
+
 /// Answers about one kernel, looked up when asked. Modules' types are read when a function is not the kernel's own. Not
 /// thread-safe.
 class KernelSymbols {
@@ -67,6 +70,9 @@ class KernelSymbols {
 
   /// The functions that can be traced, sorted. Empty without tracefs.
   std::vector<std::string> traceable_functions() const;
+
+  /// All functions of the kernel and its modules, sorted. Several symbols may stand for one function.
+  std::vector<std::string> all_functions() const;
 
  private:
   struct State;

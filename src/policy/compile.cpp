@@ -179,7 +179,7 @@ class PolicyCompiler {
       if (*hook.syscall && target.symbol.starts_with(kArm64Prefix))
         warning(hook.call.place, in_quotes(target.symbol) + " is a system call of another architecture");
       if (context_.kernel) target.parameters = context_.kernel->parameters(target.symbol);
-      if (!context_.kernel || target.parameters || is_traceable(target.symbol))
+      if (!context_.kernel || target.parameters || is_function(target.symbol))
         found.push_back(std::move(target));
       else if (hook.ignore && *hook.ignore->call_not_found)
         missing.push_back(target.symbol);
@@ -189,10 +189,10 @@ class PolicyCompiler {
     return found;
   }
 
-  /// Of some functions, such as those whose parameters are not used, BTF has nothing.
-  bool is_traceable(const std::string& symbol) {
-    if (!traceable_) traceable_ = context_.kernel->traceable_functions();
-    return std::ranges::binary_search(*traceable_, symbol);
+  /// Of some functions BTF has nothing: those whose parameters are not used, second names of others (system calls without parameters).
+  bool is_function(const std::string& symbol) {
+    if (!functions_) functions_ = context_.kernel->all_functions();
+    return std::ranges::binary_search(*functions_, symbol);
   }
 
   void not_found(const Hook& hook, const std::string& written, const std::string& symbol) {
@@ -287,7 +287,7 @@ class PolicyCompiler {
 
   const CompileContext& context_;
   Policy policy_;
-  std::optional<std::vector<std::string>> traceable_;  // looked up when BTF lacks a function
+  std::optional<std::vector<std::string>> functions_;  // looked up when BTF lacks a function
   size_t members_ = 0;                                 // of all value sets
   uint32_t next_id_;
 };

@@ -42,6 +42,9 @@ class KernelFacts {
   /// tracefs available_filter_functions up to the first line with a space, sorted, each once.
   virtual std::vector<std::string> traceable_functions() const = 0;
 
+  /// All functions, whether BTF knows them or not, sorted.
+  virtual std::vector<std::string> all_functions() const = 0;
+
   /// Namespaces of pid 1, for `host_ns`.
   virtual redan_namespaces host_namespaces() const = 0;
 };

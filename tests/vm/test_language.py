@@ -343,6 +343,12 @@ def functions_that_are_missing():
     return problems
 
 
+def functions_without_parameters():
+    pid = child(os.getppid)
+    return lambda seen: expect("returned", [event.get("return") for event in seen.of("no-parameters", pid)],
+                               [{"int_arg": os.getpid()}])
+
+
 # The numbers are those of the language's checklist.
 ITEMS = {
     "1 first match wins, NoPost included": first_match_wins,
@@ -369,6 +375,7 @@ ITEMS = {
     "addresses in user memory at a tracepoint": addresses_in_user_memory,
     "raw tracepoints": raw_tracepoints,
     "fentries": functions_by_fentry,
+    "system calls without parameters": functions_without_parameters,
     "lsmhooks": lsm_hooks,
     "executables": executables,
     "lists of 64-bit and 32-bit system calls": both_kinds_of_system_calls,

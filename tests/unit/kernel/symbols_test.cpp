@@ -34,3 +34,13 @@ TEST_CASE("functions that can be traced: up to the first space, sorted, each onc
         std::vector<std::string>{"acct", "nf_hook", "vfs_read"});
   CHECK(parse_filter_functions("").empty());
 }
+
+TEST_CASE("functions of /proc/kallsyms") {
+  CHECK(parse_functions("ffffffff81000000 T vfs_read\n"
+                        "ffffffff81000000 t do_it\n"
+                        "ffffffffa0000000 t nf_hook\t[nf_tables]\n"
+                        "ffffffff82000000 D jiffies\n"
+                        "ffffffff81000000 W vfs_read\n"
+                        "broken\n") == std::vector<std::string>{"do_it", "nf_hook", "vfs_read"});
+  CHECK(parse_functions("").empty());
+}

@@ -38,6 +38,7 @@ class FakeKernelFacts : public KernelFacts {
     return found->second;
   }
   std::vector<std::string> traceable_functions() const override { return traceable; }
+  std::vector<std::string> all_functions() const override { return traceable; }
   redan_namespaces host_namespaces() const override { return namespaces; }
 };
 

@@ -112,6 +112,10 @@ POLICIES = {
                                  subsystem="task", raw=True),
     "fentry": lambda _pid: {"fentries": [{"call": "sys_getpgid", "args": [{"index": 0, "type": "int"}],
                                           "selectors": [match(entry("Equal", "12345678"))]}]},
+    # BTF knows this function by another name.
+    "no-parameters": lambda pid: {"kprobes": [{
+        "call": "sys_getppid", "return": True, "returnArg": {"index": 0, "type": "int"},
+        "selectors": [{"matchPIDs": [{"operator": "In", "values": [pid], "followForks": True}]}]}]},
     "lsm": lambda _pid: {"lsmhooks": [{"hook": "inode_rmdir", "args": [{"index": 1, "type": "dentry"}],
                                        "selectors": [match(entry("Postfix", "/inner", index=1))]}]},
     "binprm": lambda _pid: {"kprobes": [{"call": "security_bprm_check", "syscall": False,
