@@ -28,7 +28,7 @@ def content(kind):
     if kind in SOCKETS:
         return socket(kind)
     if kind in FILES:
-        return b"passwd/etc/"
+        return b"/etc/passwd"
     if kind in STRUCTS:
         return b"name".ljust(STRUCTS[kind], b"\1")
     return TEXTS.get(kind) or BUFFERS.get(kind, struct.pack("<Q", 21))

@@ -67,7 +67,7 @@ TEST_CASE("a hook's event has the arguments in the policy's order, however the r
   record.action = REDAN_ACTION_OVERRIDE;
   record.return_action = REDAN_ACTION_POST;
   record.args = {{.slot = 0, .content = number_content(7)},
-                 {.type = REDAN_ARG_FILE, .slot = 1, .content = "passwd/etc/"},
+                 {.type = REDAN_ARG_FILE, .slot = 1, .content = "/etc/passwd"},
                  {.slot = 4, .content = number_content(9)}};
   const event::HookEvent event = stage.hook_event(record);
   CHECK(event.time.boot_ns == at(110));
@@ -186,7 +186,7 @@ TEST_CASE("a recording with hooks needs neither kernel nor policy to become the 
                  .tid = 103,
                  .time = at(110),
                  .image_time = at(106),
-                 .args = {{.type = REDAN_ARG_FILE, .slot = 1, .aux = 0100600, .content = "passwd/etc/"}}}
+                 .args = {{.type = REDAN_ARG_FILE, .slot = 1, .aux = 0100600, .content = "/etc/passwd"}}}
           .frame()};
   const auto replay = [&] {
     Engine engine({}, 0);

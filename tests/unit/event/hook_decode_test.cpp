@@ -36,7 +36,7 @@ HookRecord record_of_many() {
   return {.args = {{.type = REDAN_ARG_STRING, .slot = 0, .content = "eth0"},
                    {.type = REDAN_ARG_NUMBER, .slot = 2, .content = number_content(7)},
                    {.type = REDAN_ARG_BYTES, .slot = 3, .content = "abc"},
-                   {.type = REDAN_ARG_FILE, .slot = 5, .content = "hosts/etc/"}}};
+                   {.type = REDAN_ARG_FILE, .slot = 5, .content = "/etc/hosts"}}};
 }
 
 /// What each type of argument may be long.
@@ -97,7 +97,7 @@ TEST_CASE("a hook record comes out with every argument in its place") {
   CHECK(view.args()[0].content == "eth0");
   CHECK(view.args()[1].fixed.slot == 2);
   CHECK(view.args()[2].content == "abc");
-  CHECK(view.args()[3].content == "hosts/etc/");
+  CHECK(view.args()[3].content == "/etc/hosts");
   CHECK(std::get<uint64_t>(arg_value(view.args()[1])) == 7);
 }
 
@@ -127,7 +127,7 @@ TEST_CASE("a hook record need not be aligned, and its last argument may be fille
   shifted.insert(shifted.end(), frame.begin(), frame.end());
   const auto view = decode(Bytes(shifted).subspan(1));
   REQUIRE(view.has_value());
-  CHECK(std::get<HookView>(*view).args()[3].content == "hosts/etc/");
+  CHECK(std::get<HookView>(*view).args()[3].content == "/etc/hosts");
 }
 
 TEST_CASE("arguments are held to what the record says they take together") {
