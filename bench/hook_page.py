@@ -65,6 +65,20 @@ def target_table(measured):
     return page.table(["added by one call", "target", "Redan", "Tetragon", ""], rows)
 
 
+def adding_table(measured):
+    adding = measured["adding"]
+    costs = list(adding["policies"].values())
+    met = {True: "met", False: "missed"}
+    rows = [["first policy of one hook, million instructions", "500", number(costs[0] / 1e6, ""), "6,300", met[costs[0] < 500e6]]]
+    if len(costs) > 1:
+        rows.append(["… further ones, the dearest", "500", number(max(costs[1:]) / 1e6, ""), "6,300", met[max(costs[1:]) < 500e6]])
+    rows += [["policy of ten hooks, seconds", "2", f"{adding['ten_hooks'] / 1e9:.2f}", "", met[adding["ten_hooks"] < 2e9]],
+             [f"resident after these {len(costs)} policies, MiB", "60", f"{adding['memory_after'] / 1024:.1f}", "115 to 178",
+              met[adding["memory_after"] < 60 * 1024]],
+             ["… before them", "", f"{adding['memory_before'] / 1024:.1f}", "78", ""]]
+    return page.table(["adding policies to a running agent, by `redan policy add`", "target", "Redan", "Tetragon", ""], rows)
+
+
 def block(measured):
     return "\n\n".join([f"Kernel {measured['kernel']}, agent stopped, median of {measured['rounds']} rounds.",
-                        target_table(measured), cost_table(measured)])
+                        target_table(measured), cost_table(measured), adding_table(measured)])

@@ -3,7 +3,7 @@
 """The part of bench/hooks that works inside the virtual machine, as root: hooks_guest.py PLAN.
 
 Writes $REDAN_RESULTS/measured.json: instructions of each operation without an agent, and under each policy with the agent
-stopped.
+stopped; then what it takes to add policies to a running agent.
 """
 import json
 import os
@@ -14,7 +14,21 @@ import subprocess
 import sys
 import time
 
+from guest import memory
+
 OUTPUT = "/run/redan-bench"
+# A policy of ten hooks, each a program of its own.
+TEN_HOOKS = """apiVersion: cilium.io/v1alpha1
+kind: TracingPolicy
+metadata: {name: ten-hooks}
+spec:
+  kprobes:
+""" + "".join(f"""  - call: security_inode_{name}
+    syscall: false
+    args: [{{index: 1, type: dentry}}]
+    selectors:
+    - matchBinaries: [{{operator: In, values: ["/no/such/{name}"]}}]
+""" for name in ("create", "link", "unlink", "symlink", "mkdir", "rmdir", "mknod", "rename", "setattr", "setxattr"))
 
 
 def mount_tmpfs(folder):
@@ -72,6 +86,33 @@ def run_stopped(plan, policy):
     return result
 
 
+def idle_ns():
+    """Time that the machine had nothing to do, such as in the kernel's grace periods: instructions are not counted then."""
+    with open("/proc/stat", encoding="ascii") as stat:
+        return sum(int(ticks) for ticks in stat.readline().split()[4:6]) * 1_000_000_000 // os.sysconf("SC_CLK_TCK")
+
+
+def instructions_to_add(plan, policy):
+    """Of the client, the agent and the kernel, until the client says that the policy is in force: all that the machine did."""
+    began, idle = time.monotonic_ns(), idle_ns()
+    subprocess.run([plan["redan"], "policy", "add", "--run-dir", f"{OUTPUT}/run", policy], check=True, stdout=subprocess.DEVNULL)
+    return time.monotonic_ns() - began - (idle_ns() - idle)
+
+
+def add_policies(plan):
+    """To one agent: the policies one after the other, and last one of ten hooks."""
+    ten = pathlib.Path(OUTPUT, "ten-hooks.yaml")
+    ten.write_text(TEN_HOOKS)
+    agent = start_agent(plan, None)
+    result = {"memory_before": memory(agent.pid)["rss"]}
+    result["policies"] = {name: instructions_to_add(plan, policy) for name, policy in plan["policies"].items()}
+    result["memory_after"] = memory(agent.pid)["rss"]
+    result["ten_hooks"] = instructions_to_add(plan, str(ten))
+    agent.terminate()
+    agent.wait()
+    return result
+
+
 def main():
     plan = json.loads(pathlib.Path(sys.argv[1]).read_text())
     pathlib.Path("/proc/sys/kernel/randomize_va_space").write_text("0")
@@ -86,6 +127,7 @@ def main():
     for name, policy in plan["policies"].items():
         result["policies"][name] = run_stopped(plan, policy)
         print(name, *(f"{o}={v - result['no_policy'][o]:+.0f}" for o, v in result["policies"][name].items()), flush=True)
+    result["adding"] = add_policies(plan)
     pathlib.Path(f"/proc/self/fd/{results}/measured.json").write_text(json.dumps(result, indent=1))
     return 0
 
