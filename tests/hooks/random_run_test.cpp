@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Random policies as programs that the kernel has verified and runs (BPF_PROG_TEST_RUN), against the letter of the policy.
 //
-//   REDAN_HOOK_PROGRAMS=N  programs, 100 unless given; four calls each
+//   REDAN_HOOK_PROGRAMS=N  programs, 200 unless given; four calls each
 //   REDAN_HOOK_SEED=N      of the first program; the next ones count up. A failure prints its program's own.
 #include <array>
 #include <deque>
@@ -170,7 +170,7 @@ void run_program(Stage& stage, const KernelObjects& objects, const policy::Obser
 }  // namespace
 
 TEST_CASE("random policies: what programs decide when they are run is what the policy says") {
-  const uint64_t programs = number_from_environment("REDAN_HOOK_PROGRAMS", 100);
+  const uint64_t programs = number_from_environment("REDAN_HOOK_PROGRAMS", 200);
   const uint64_t first = number_from_environment("REDAN_HOOK_SEED", 1);
   Stage stage;
   const KernelObjects objects(stage);
